@@ -1,0 +1,74 @@
+using System.Text.RegularExpressions;
+
+namespace Ambient.Structure.Tests;
+
+/// <summary>House rules that the compiler cannot hold.</summary>
+public sealed partial class SourceTests
+{
+    /// <summary>Longer files hold more than one concern; generated tables are split too.</summary>
+    private const int LongestFile = 400;
+
+    [Fact]
+    public void No_source_file_is_longer_than_one_concern() =>
+        Assert.Empty(Repository.Sources("src").Where(file => file.Lines.Length > LongestFile)
+            .Select(file => $"{file.Path}: {file.Lines.Length} lines"));
+
+    [Fact]
+    public void Public_types_say_what_they_are()
+    {
+        var silent = from file in Repository.Sources("src")
+                     from index in Enumerable.Range(0, file.Lines.Length)
+                     where PublicType().IsMatch(file.Lines[index]) && !IsDocumented(file.Lines, index)
+                     select $"{file.Path}:{index + 1}";
+        Assert.Empty(silent);
+    }
+
+    [Fact]
+    public void Nothing_is_left_undone()
+    {
+        var marks = from file in Repository.Sources("src").Concat(Repository.Sources("tests"))
+                    where !file.Path.Contains("Ambient.Structure.Tests", StringComparison.Ordinal)
+                    from index in Enumerable.Range(0, file.Lines.Length)
+                    where UnfinishedMark().IsMatch(file.Lines[index])
+                    select $"{file.Path}:{index + 1}: {file.Lines[index].Trim()}";
+        Assert.Empty(marks);
+    }
+
+    [Fact]
+    public void Names_say_what_a_type_does()
+    {
+        var vague = from file in Repository.Sources("src")
+                    from line in file.Lines
+                    where VagueType().IsMatch(line)
+                    select $"{file.Path}: {line.Trim()}";
+        Assert.Empty(vague);
+    }
+
+    private static bool IsDocumented(string[] lines, int index)
+    {
+        for (var above = index - 1; above >= 0; above--)
+        {
+            var line = lines[above].TrimStart();
+            if (line.StartsWith("///", StringComparison.Ordinal))
+            {
+                return true;
+            }
+
+            if (!line.StartsWith('['))
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    [GeneratedRegex(@"^\s*public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|unsafe\s+|partial\s+|ref\s+)*(?:class|struct|interface|enum|record|delegate)\b")]
+    private static partial Regex PublicType();
+
+    [GeneratedRegex(@"NotImplementedException|\bTODO\b|\bFIXME\b|\bHACK\b|async void|Skip\s*=\s*""")]
+    private static partial Regex UnfinishedMark();
+
+    [GeneratedRegex(@"\b(?:class|struct|interface|record)\s+\w+(?:Helper|Helpers|Manager|Util|Utils)\b")]
+    private static partial Regex VagueType();
+}

@@ -1,0 +1,28 @@
+using System.Text.Json.Serialization;
+
+namespace Ambient.Api.Kubernetes;
+
+/// <summary>JSON of the resource records: camel case, nulls left out, unknown fields skipped.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    IgnoreReadOnlyProperties = true)]
+[JsonSerializable(typeof(Namespace))]
+[JsonSerializable(typeof(Node))]
+[JsonSerializable(typeof(Pod))]
+[JsonSerializable(typeof(Service))]
+[JsonSerializable(typeof(ServiceAccount))]
+[JsonSerializable(typeof(ConfigMap))]
+[JsonSerializable(typeof(Secret))]
+[JsonSerializable(typeof(Event))]
+[JsonSerializable(typeof(EndpointSlice))]
+[JsonSerializable(typeof(Deployment))]
+[JsonSerializable(typeof(ReplicaSet))]
+[JsonSerializable(typeof(DaemonSet))]
+[JsonSerializable(typeof(Lease))]
+[JsonSerializable(typeof(TokenRequest))]
+[JsonSerializable(typeof(TokenReview))]
+[JsonSerializable(typeof(AuthorizationPolicy))]
+[JsonSerializable(typeof(PeerAuthentication))]
+[JsonSerializable(typeof(LabelSelector))]
+public sealed partial class ResourceJson : JsonSerializerContext;

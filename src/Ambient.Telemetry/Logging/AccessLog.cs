@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Logging;
+
+namespace Ambient.Telemetry.Logging;
+
+/// <summary>The log of connections, scope <c>access</c>: one line when a connection ended, one at debug level when it began.</summary>
+public sealed class AccessLog(ILoggerFactory loggers)
+{
+    private readonly ILogger _logger = loggers.CreateLogger("access");
+
+    /// <summary>Whether <see cref="Opened"/> writes anything.</summary>
+    public bool WritesOpened => _logger.IsEnabled(LogLevel.Debug);
+
+    /// <summary>A connection began.</summary>
+    public void Opened(AccessLogEntry entry) => Write(LogLevel.Debug, entry, "connection opened");
+
+    /// <summary>A connection ended: an error if <see cref="AccessLogEntry.Error"/> is set.</summary>
+    public void Completed(AccessLogEntry entry) =>
+        Write(entry.Error is null ? LogLevel.Information : LogLevel.Error, entry, "connection complete");
+
+    /// <summary>A connection was refused before it was known who talks to whom.</summary>
+    public void Failed(AccessLogEntry entry) => Write(LogLevel.Warning, entry, "connection failed");
+
+    private void Write(LogLevel level, AccessLogEntry entry, string message)
+    {
+        if (_logger.IsEnabled(level))
+        {
+            _logger.Log(level, default, entry.Values(), null, (_, _) => message);
+        }
+    }
+}

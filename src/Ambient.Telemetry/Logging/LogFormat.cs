@@ -1,0 +1,221 @@
+using System.Buffers;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Ambient.Telemetry.Logging;
+
+/// <summary>How a line looks.</summary>
+public enum LogFormat
+{
+    /// <summary><c>time\tlevel\tscope\tmessage\tkey=value …</c>, strings quoted, numbers and addresses bare.</summary>
+    Plain,
+
+    /// <summary>One JSON object: level, time, scope, message, then the values.</summary>
+    Json,
+}
+
+/// <summary>One line, on its way into the buffer.</summary>
+internal readonly record struct LogLine(
+    DateTimeOffset Time,
+    LogLevel Level,
+    string Scope,
+    IReadOnlyList<string> Spans,
+    string Message,
+    IReadOnlyList<KeyValuePair<string, object?>> Values,
+    Exception? Error)
+{
+    private const string TemplateKey = "{OriginalFormat}";
+
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public void WriteTo(IBufferWriter<byte> output, LogFormat format)
+    {
+        if (format == LogFormat.Json)
+        {
+            WriteJson(output);
+        }
+        else
+        {
+            WritePlain(output);
+        }
+    }
+
+    private string TimeText => Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+
+    private string? ErrorText => Error is null ? null : $"{Error.GetType().Name}: {Error.Message}";
+
+    /// <summary>Who reads an error wants to know where it came from; an expected failure is told by its message.</summary>
+    private string? Stack => Level >= LogLevel.Error ? Error?.StackTrace : null;
+
+    private void WritePlain(IBufferWriter<byte> output)
+    {
+        var text = new StringBuilder(256);
+        text.Append(TimeText).Append('\t').Append(LogLevels.NameOf(Level)).Append('\t').Append(Scope);
+        foreach (var span in Spans)
+        {
+            text.Append(':');
+            AppendPlain(text, span);
+        }
+
+        text.Append('\t');
+        AppendPlain(text, Message);
+        var separator = '\t';
+        var template = TemplateOf(Values);
+        for (var index = 0; index < Values.Count; index++)
+        {
+            var (key, value) = Values[index];
+            if (value is not null && key != TemplateKey && !IsInMessage(template, key))
+            {
+                AppendPlain(text, ref separator, key, value);
+            }
+        }
+
+        if (ErrorText is { } error)
+        {
+            AppendPlain(text, ref separator, "error", error);
+        }
+
+        if (Stack is { } stack)
+        {
+            AppendPlain(text, ref separator, "stack", stack);
+        }
+
+        text.Append('\n');
+        foreach (var chunk in text.GetChunks())
+        {
+            Encoding.UTF8.GetBytes(chunk.Span, output);
+        }
+    }
+
+    private void WriteJson(IBufferWriter<byte> output)
+    {
+        using (var json = new Utf8JsonWriter(output, JsonOptions))
+        {
+            json.WriteStartObject();
+            json.WriteString("level", LogLevels.NameOf(Level));
+            json.WriteString("time", TimeText);
+            json.WriteString("scope", Scope);
+            json.WriteString("message", Message);
+            for (var index = 0; index < Values.Count; index++)
+            {
+                var (key, value) = Values[index];
+                if (value is not null && key != TemplateKey)
+                {
+                    WriteJson(json, key, value);
+                }
+            }
+
+            if (ErrorText is { } error)
+            {
+                json.WriteString("error", error);
+            }
+
+            if (Stack is { } stack)
+            {
+                json.WriteString("stack", stack);
+            }
+
+            if (Spans.Count > 0)
+            {
+                json.WriteStartArray("spans");
+                foreach (var span in Spans)
+                {
+                    json.WriteStringValue(span);
+                }
+
+                json.WriteEndArray();
+            }
+
+            json.WriteEndObject();
+        }
+
+        output.Write("\n"u8);
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, string key, object value)
+    {
+        switch (value)
+        {
+            case bool flag:
+                json.WriteBoolean(key, flag);
+                break;
+            case int or long or short or byte or ushort or uint:
+                json.WriteNumber(key, Convert.ToInt64(value, CultureInfo.InvariantCulture));
+                break;
+            case ulong number:
+                json.WriteNumber(key, number);
+                break;
+            case double number when double.IsFinite(number):
+                json.WriteNumber(key, number);
+                break;
+            default:
+                json.WriteString(key, TextOf(value));
+                break;
+        }
+    }
+
+    private static void AppendPlain(StringBuilder text, ref char separator, string key, object value)
+    {
+        text.Append(separator).Append(key).Append('=');
+        separator = ' ';
+        if (value is IPEndPoint or IPAddress or BareText or bool or int or long or short or byte or ushort or uint or ulong or double or float)
+        {
+            text.Append(TextOf(value));
+            return;
+        }
+
+        text.Append('"');
+        foreach (var letter in TextOf(value))
+        {
+            _ = letter switch
+            {
+                '"' => text.Append("\\\""),
+                '\\' => text.Append("\\\\"),
+                _ => AppendVisible(text, letter),
+            };
+        }
+
+        text.Append('"');
+    }
+
+    /// <summary>A line stays one line and columns stay columns, whatever a peer put into a name.</summary>
+    private static void AppendPlain(StringBuilder text, string value)
+    {
+        foreach (var letter in value)
+        {
+            AppendVisible(text, letter);
+        }
+    }
+
+    private static StringBuilder AppendVisible(StringBuilder text, char letter) => letter switch
+    {
+        '\n' => text.Append("\\n"),
+        '\r' => text.Append("\\r"),
+        '\t' => text.Append("\\t"),
+        _ when char.IsControl(letter) => text.Append(CultureInfo.InvariantCulture, $"\\u{{{(int)letter:x}}}"),
+        _ => text.Append(letter),
+    };
+
+    private static string TextOf(object value) => value switch
+    {
+        TimeSpan time => $"{(long)time.TotalMilliseconds}ms",
+        bool flag => flag ? "true" : "false",
+        IEnumerable<string> many => string.Join(", ", many),
+        IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString() ?? "",
+    };
+
+    private static string? TemplateOf(IReadOnlyList<KeyValuePair<string, object?>> values) =>
+        values.Count > 0 && values[^1].Key == TemplateKey ? values[^1].Value as string : null;
+
+    /// <summary>What the message already says is not said again.</summary>
+    private static bool IsInMessage(string? template, string key)
+    {
+        var at = template is null ? -1 : template.IndexOf($"{{{key}", StringComparison.Ordinal);
+        return at >= 0 && template![at + key.Length + 1] is '}' or ':' or ',';
+    }
+}

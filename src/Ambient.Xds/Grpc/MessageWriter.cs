@@ -1,0 +1,63 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using Google.Protobuf;
+
+namespace Ambient.Xds.Grpc;
+
+/// <summary>Writes length-prefixed messages. One writer at a time.</summary>
+public sealed class MessageWriter<T>
+    where T : class, IMessage<T>
+{
+    /// <summary>A large message goes out in portions of this size, so that a slow reader holds one of them and not the whole.</summary>
+    private const int FlushAt = 64 * 1024;
+
+    private readonly PipeWriter _pipe;
+
+    internal MessageWriter(PipeWriter pipe) => _pipe = pipe;
+
+    /// <summary>Writes one message and waits until the transport took it.</summary>
+    public ValueTask WriteAsync(T message, CancellationToken cancellation) => WriteAsync([message], cancellation);
+
+    /// <summary>
+    /// Writes one message that is given in parts: on the wire, parts one after the other are their merger. Each part is encoded
+    /// only when the ones before are on their way.
+    /// </summary>
+    public async ValueTask WriteAsync(IReadOnlyList<T> parts, CancellationToken cancellation)
+    {
+        var length = parts.Sum(part => (long)part.CalculateSize());
+        if (length > int.MaxValue)
+        {
+            throw new GrpcException(GrpcStatus.ResourceExhausted, $"a message of type {typeof(T).Name} has {length} bytes, more than can be framed");
+        }
+
+        WritePrefix((uint)length);
+        foreach (var part in parts)
+        {
+            part.WriteTo(_pipe);
+            if (_pipe.CanGetUnflushedBytes && _pipe.UnflushedBytes >= FlushAt)
+            {
+                await FlushAsync(cancellation);
+            }
+        }
+
+        await FlushAsync(cancellation);
+    }
+
+    private void WritePrefix(uint length)
+    {
+        var prefix = _pipe.GetSpan(5);
+        prefix[0] = 0;
+        BinaryPrimitives.WriteUInt32BigEndian(prefix[1..], length);
+        _pipe.Advance(5);
+    }
+
+    private async ValueTask FlushAsync(CancellationToken cancellation)
+    {
+        var result = await _pipe.FlushAsync(cancellation);
+        if (result.IsCompleted || result.IsCanceled)
+        {
+            throw new GrpcException(GrpcStatus.Unavailable, "the reader of the stream went away");
+        }
+    }
+}

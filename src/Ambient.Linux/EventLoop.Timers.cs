@@ -1,0 +1,152 @@
+namespace Ambient.Linux;
+
+public sealed partial class EventLoop
+{
+    private readonly TimerHeap _timers = new();
+
+    /// <summary>Completes after a while, on the loop. On the loop only; the token may be cancelled from anywhere.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the loop ended.</exception>
+    public Task DelayAsync(TimeSpan delay, CancellationToken cancellation = default)
+    {
+        if (cancellation.IsCancellationRequested)
+        {
+            return Task.FromCanceled(cancellation);
+        }
+
+        var timer = new DelayTimer(this, cancellation);
+        Arm(timer, delay);
+        return timer.Task;
+    }
+
+    /// <summary>
+    /// Calls back again and again, on the loop: a heartbeat for timeouts that need no precision. From any thread, and so is
+    /// disposing it.
+    /// </summary>
+    public IDisposable Every(TimeSpan period, Action tick)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(period, TimeSpan.FromMilliseconds(1));
+        var timer = new PeriodicTimer(this, period, tick);
+        if (IsCurrent)
+        {
+            Arm(timer, period);
+        }
+        else
+        {
+            Post(static state => ((PeriodicTimer)state!).ArmUnlessDisposed(), timer);
+        }
+
+        return timer;
+    }
+
+    internal void Arm(LoopTimer timer, TimeSpan delay)
+    {
+        // Rounded up and counted from now, not from the turn's start: a timer never fires early.
+        timer.Due = Clock() + (long)Math.Ceiling(Math.Max(0, delay.TotalMilliseconds)) + 1;
+        _timers.Add(timer);
+    }
+
+    internal void Disarm(LoopTimer timer) => _timers.Remove(timer);
+
+    private int TimerWaitMilliseconds()
+    {
+        if (_timers.First is not { } first)
+        {
+            return -1;
+        }
+
+        var wait = first.Due - Clock();
+        return wait <= 0 ? 0 : (int)Math.Min(wait, int.MaxValue);
+    }
+
+    private void RunTimers()
+    {
+        var now = NowMilliseconds;
+        while (_timers.First is { } timer && timer.Due <= now)
+        {
+            _timers.Remove(timer);
+            RunGuarded(static state => ((LoopTimer)state!).Fire(), timer);
+        }
+    }
+
+    private void EndTimers()
+    {
+        while (_timers.First is { } timer)
+        {
+            _timers.Remove(timer);
+            timer.OnLoopEnding();
+        }
+    }
+
+    private sealed class DelayTimer : LoopTimer
+    {
+        private readonly EventLoop _loop;
+        private readonly CancellationToken _cancellation;
+        private readonly CancellationTokenRegistration _registration;
+        private readonly TaskCompletionSource _completion = new();
+
+        public DelayTimer(EventLoop loop, CancellationToken cancellation)
+        {
+            _loop = loop;
+            _cancellation = cancellation;
+            _registration = cancellation.UnsafeRegister(static state => ((DelayTimer)state!).OnCancelled(), this);
+        }
+
+        public Task Task => _completion.Task;
+
+        public override void Fire()
+        {
+            _registration.Unregister();
+            _completion.TrySetResult();
+        }
+
+        public override void OnLoopEnding()
+        {
+            _registration.Unregister();
+            _completion.TrySetCanceled(CancellationToken.None);
+        }
+
+        private void OnCancelled() => _loop.PostContinuation(
+            static state =>
+            {
+                var timer = (DelayTimer)state!;
+                timer._loop.Disarm(timer);
+                timer._completion.TrySetCanceled(timer._cancellation);
+            },
+            this);
+    }
+
+    private sealed class PeriodicTimer(EventLoop loop, TimeSpan period, Action tick) : LoopTimer, IDisposable
+    {
+        private volatile bool _disposed;
+
+        public void ArmUnlessDisposed()
+        {
+            if (!_disposed)
+            {
+                loop.Arm(this, period);
+            }
+        }
+
+        public override void Fire()
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            loop.Arm(this, period);
+            tick();
+        }
+
+        public override void OnLoopEnding() => _disposed = true;
+
+        public void Dispose()
+        {
+            _disposed = true;
+            if (loop.IsCurrent)
+            {
+                loop.Disarm(this);
+            }
+        }
+    }
+}

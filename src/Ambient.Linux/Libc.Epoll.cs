@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+
+namespace Ambient.Linux;
+
+internal static unsafe partial class Libc
+{
+    public const uint EpollIn = 0x1;
+    public const uint EpollOut = 0x4;
+    public const uint EpollError = 0x8;
+    public const uint EpollHangUp = 0x10;
+    public const uint EpollPeerClosed = 0x2000;
+    public const uint EpollEdge = 1u << 31;
+
+    public const int EpollAdd = 1;
+    public const int EpollDelete = 2;
+
+    private const int CloseOnExec = 0x80000;
+
+    [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
+    private static partial int EpollCreate(int flags);
+
+    [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
+    private static partial int EventDescriptor(uint initial, int flags);
+
+    [LibraryImport(Library, EntryPoint = "epoll_ctl", SetLastError = true)]
+    public static partial int EpollControl(int epoll, int operation, int descriptor, byte* change);
+
+    [LibraryImport(Library, EntryPoint = "epoll_wait", SetLastError = true)]
+    public static partial int EpollWait(int epoll, byte* events, int capacity, int timeoutMilliseconds);
+
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int descriptor, void* buffer, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int descriptor, void* buffer, nuint length);
+
+    public static int EpollCreate() => EpollCreate(CloseOnExec);
+
+    /// <summary>A non-blocking counter that wakes a loop.</summary>
+    public static int EventDescriptor() => EventDescriptor(0, CloseOnExec | 0x800);
+}

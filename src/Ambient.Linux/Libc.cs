@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace Ambient.Linux;
+
+/// <summary>
+/// The C library. Calls of the data path are function pointers that stay in cooperative mode
+/// (<c>SuppressGCTransition</c>), so that <c>errno</c>, read in the same basic block, is still that of the call: the
+/// transition back from native code may run the runtime's own system calls. They must only be used where they cannot block.
+/// Everything else goes through <c>LibraryImport</c> with <c>SetLastError</c>.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    private const string Library = "libc";
+
+    public static readonly delegate* unmanaged[SuppressGCTransition]<int*> ErrnoLocation =
+        (delegate* unmanaged[SuppressGCTransition]<int*>)Export("__errno_location");
+
+    private static nint Export(string function) =>
+        NativeLibrary.GetExport(NativeLibrary.Load(Library, typeof(Libc).Assembly, null), function);
+
+    [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport(Library, EntryPoint = "pipe2", SetLastError = true)]
+    public static partial int Pipe2(int* descriptors, int flags);
+
+    [LibraryImport(Library, EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetResourceLimit(int resource, ulong* softAndHard);
+
+    [LibraryImport(Library, EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetResourceLimit(int resource, ulong* softAndHard);
+
+    [LibraryImport(Library, EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int ChangeMode(string path, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
+    public static partial int Statx(int descriptor, byte* path, int flags, uint mask, byte* status);
+
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Ioctl(int descriptor, nuint request, nint argument);
+}

@@ -1,0 +1,170 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+
+namespace Ambient.Linux;
+
+public sealed partial class TcpSocket
+{
+    /// <summary>Binds to a local address; port 0 lets the kernel choose (at connect, see <see cref="SetBindAddressNoPort"/>).</summary>
+    public unsafe void Bind(IPEndPoint local)
+    {
+        var name = stackalloc byte[SocketAddressCodec.MaxSize];
+        var length = SocketAddressCodec.Write(new Span<byte>(name, SocketAddressCodec.MaxSize), local, _family);
+        if (Libc.Bind(OpenDescriptor(), name, length) != 0)
+        {
+            throw LinuxException.FromLastCall($"bind {local}");
+        }
+    }
+
+    /// <summary>Begins to accept connections. On the loop only.</summary>
+    /// <param name="backlog">Connections that the kernel holds for us; it caps this at net.core.somaxconn.</param>
+    public void Listen(int backlog)
+    {
+        if (Libc.Listen(OpenDescriptor(), backlog) != 0)
+        {
+            throw LinuxException.FromLastCall($"listen on {LocalEndPoint}");
+        }
+
+        Register(Libc.EpollIn);
+    }
+
+    /// <summary>Takes the next connection, which belongs to this loop too.</summary>
+    /// <exception cref="LinuxException">
+    /// Out of descriptors or memory: wait a while, then accept again; the waiting connections are not lost.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The listener was closed.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<TcpSocket> AcceptAsync()
+    {
+        while (true)
+        {
+            if (TryAccept() is { } accepted)
+            {
+                return accepted;
+            }
+
+            await _readable.WaitAsync();
+        }
+    }
+
+    /// <summary>Takes a connection that is waiting, or returns null. Throws as <see cref="AcceptAsync"/>.</summary>
+    public unsafe TcpSocket? TryAccept()
+    {
+        var peer = stackalloc byte[SocketAddressCodec.MaxSize];
+        while (true)
+        {
+            var length = SocketAddressCodec.MaxSize;
+            var accepted = Libc.Accept(OpenDescriptor(), peer, &length);
+            if (accepted.Ok)
+            {
+                var connection = new TcpSocket(Loop, accepted.Count, _family)
+                {
+                    _remote = SocketAddressCodec.Read(new ReadOnlySpan<byte>(peer, length)),
+                };
+                connection.Register(ConnectionEvents);
+                return connection;
+            }
+
+            switch (accepted.Error)
+            {
+                case Errno.EAGAIN:
+                    _readable.Clear();
+                    return null;
+                case Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EINVAL or Errno.EBADF:
+                    throw new LinuxException(accepted.Error, $"accept on {LocalEndPoint}");
+                default:
+                    // The connection died while it waited (accept(2) names a dozen network errors for this): take the next.
+                    continue;
+            }
+        }
+    }
+
+    /// <summary>Connects. After a failure the socket can only be disposed. On the loop only.</summary>
+    /// <exception cref="LinuxException">The kernel's reason, as a refusal.</exception>
+    /// <exception cref="TimeoutException">Not connected within the time.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled by the token.</exception>
+    public async ValueTask ConnectAsync(IPEndPoint remote, TimeSpan timeout, CancellationToken cancellation = default)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (!StartConnect(remote))
+        {
+            await WaitConnectedAsync(remote, timeout, cancellation);
+        }
+
+        _remote = remote.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(remote.Address.MapToIPv4(), remote.Port) : remote;
+    }
+
+    /// <returns>Whether the connection stands already, as it may on loopback.</returns>
+    private unsafe bool StartConnect(IPEndPoint remote)
+    {
+        var name = stackalloc byte[SocketAddressCodec.MaxSize];
+        var length = SocketAddressCodec.Write(new Span<byte>(name, SocketAddressCodec.MaxSize), remote, _family);
+        if (Libc.Connect(OpenDescriptor(), name, length) == 0)
+        {
+            Register(ConnectionEvents);
+            return true;
+        }
+
+        var error = LinuxException.FromLastCall($"connect {remote}");
+        if (error.Error != Errno.EINPROGRESS)
+        {
+            throw error;
+        }
+
+        Register(ConnectionEvents);
+        return false;
+    }
+
+    private async ValueTask WaitConnectedAsync(IPEndPoint remote, TimeSpan timeout, CancellationToken cancellation)
+    {
+        var deadline = new ConnectDeadline(_writable);
+        Loop.Arm(deadline, timeout);
+        var registration = cancellation.UnsafeRegister(
+            static state => ((TcpSocket)state!).Loop.PostContinuation(
+                static socket => ((TcpSocket)socket!)._writable.Wake(), state),
+            this);
+        try
+        {
+            while (true)
+            {
+                await _writable.WaitAsync();
+                var descriptor = OpenDescriptor();
+                if (_writable.IsReady)
+                {
+                    ThrowIfFailed(descriptor, remote);
+                    return;
+                }
+
+                cancellation.ThrowIfCancellationRequested();
+                if (!deadline.IsArmed)
+                {
+                    throw new TimeoutException($"connect {remote}: no answer within {timeout.TotalSeconds:0.###} s");
+                }
+            }
+        }
+        finally
+        {
+            Loop.Disarm(deadline);
+            registration.Unregister();
+        }
+    }
+
+    private static unsafe void ThrowIfFailed(int descriptor, IPEndPoint remote)
+    {
+        int error;
+        var length = sizeof(int);
+        Libc.GetOption(descriptor, SocketLevel, 4, &error, &length); // SO_ERROR
+        if (error != 0)
+        {
+            throw new LinuxException((Errno)error, $"connect {remote}");
+        }
+    }
+
+    private sealed class ConnectDeadline(ReadinessSource waiter) : LoopTimer
+    {
+        public override void Fire() => waiter.Wake();
+
+        public override void OnLoopEnding() => waiter.Wake();
+    }
+}

@@ -1,0 +1,259 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Ambient.Linux;
+
+/// <summary>
+/// A non-blocking TCP socket of one event loop, and used only there. It may live in another network namespace than
+/// the process. Readiness is edge-triggered: a receive or send that would block, or that moved less than asked, marks
+/// its direction as not ready, and the kernel's next edge marks it ready again.
+/// </summary>
+public sealed partial class TcpSocket : IDisposable, IEpollTarget
+{
+    private const uint ConnectionEvents = Libc.EpollIn | Libc.EpollOut | Libc.EpollPeerClosed;
+
+    private readonly ReadinessSource _readable = new();
+    private readonly ReadinessSource _writable = new();
+    private readonly AddressFamily _family;
+    private int _descriptor;
+    private bool _registered;
+    private bool _noMoreEdges;
+    private IPEndPoint? _remote;
+
+    private TcpSocket(EventLoop loop, int descriptor, AddressFamily family)
+    {
+        Loop = loop;
+        _descriptor = descriptor;
+        _family = family;
+    }
+
+    /// <summary>The loop that this socket belongs to.</summary>
+    public EventLoop Loop { get; }
+
+    /// <summary>IPv4, or IPv6, which carries v4-mapped connections too when dual-stack.</summary>
+    public AddressFamily Family => _family;
+
+    /// <summary>Whether the socket was disposed or aborted, or its loop has ended.</summary>
+    public bool IsClosed => _descriptor < 0;
+
+    /// <summary>The local address; v4-mapped addresses are returned as IPv4. Of a TPROXY connection it is the original destination.</summary>
+    public IPEndPoint LocalEndPoint => ReadName(remote: false);
+
+    /// <summary>The peer's address; v4-mapped addresses are returned as IPv4. It is remembered when the connection ends.</summary>
+    public IPEndPoint RemoteEndPoint => _remote ??= ReadName(remote: true);
+
+    internal int Descriptor => _descriptor;
+
+    internal ReadinessSource Readable => _readable;
+
+    internal ReadinessSource Writable => _writable;
+
+    /// <summary>Makes an unbound socket.</summary>
+    /// <param name="loop">The loop that will own it.</param>
+    /// <param name="family">IPv4 or IPv6; an IPv6 socket is dual-stack unless told otherwise.</param>
+    /// <param name="space">The namespace to make it in; null means the process's own.</param>
+    public static TcpSocket Create(EventLoop loop, AddressFamily family, NetworkNamespace? space = null)
+    {
+        var number = family switch
+        {
+            AddressFamily.InterNetwork => Libc.FamilyV4,
+            AddressFamily.InterNetworkV6 => Libc.FamilyV6,
+            _ => throw new ArgumentOutOfRangeException(nameof(family), family, "A TCP socket is IPv4 or IPv6."),
+        };
+        const int Type = Libc.TypeStream | Libc.NonBlockingCloseOnExec;
+        if (space is not null)
+        {
+            return new TcpSocket(loop, space.Socket(number, Type), family);
+        }
+
+        var made = Libc.Socket(number, Type);
+        return made.Ok
+            ? new TcpSocket(loop, made.Count, family)
+            : throw new LinuxException(made.Error, $"make an {family} socket");
+    }
+
+    /// <summary>Receives what is there, at most the buffer's length.</summary>
+    public unsafe IoResult TryReceive(Span<byte> buffer)
+    {
+        Debug.Assert(Loop.IsCurrent, "A socket is used on its loop only.");
+        if (_descriptor < 0)
+        {
+            return new IoResult(0, Errno.EBADF);
+        }
+
+        IoResult result;
+        fixed (byte* start = buffer)
+        {
+            result = Libc.Receive(_descriptor, start, buffer.Length);
+        }
+
+        // Less than asked means drained, and the next byte makes an edge. Not so once the peer has sent its end: data and FIN
+        // may have come with one edge, and nothing will report the FIN again. Then only the kernel's word counts.
+        if (result.WouldBlock || (result.Ok && result.Count < buffer.Length && !_noMoreEdges))
+        {
+            _readable.Clear();
+        }
+
+        return result;
+    }
+
+    /// <summary>Sends as much as the kernel takes.</summary>
+    public unsafe IoResult TrySend(ReadOnlySpan<byte> data)
+    {
+        Debug.Assert(Loop.IsCurrent, "A socket is used on its loop only.");
+        if (_descriptor < 0)
+        {
+            return new IoResult(0, Errno.EBADF);
+        }
+
+        IoResult result;
+        fixed (byte* start = data)
+        {
+            result = Libc.Send(_descriptor, start, data.Length);
+        }
+
+        if (result.WouldBlock || (result.Ok && result.Count < data.Length))
+        {
+            _writable.Clear();
+        }
+
+        return result;
+    }
+
+    /// <summary>Sends as much as the kernel takes of up to 16 segments (256 KB of 16 KB records) in one call.</summary>
+    public unsafe IoResult TrySend(in ReadOnlySequence<byte> data)
+    {
+        if (data.IsSingleSegment)
+        {
+            return TrySend(data.FirstSpan);
+        }
+
+        Debug.Assert(Loop.IsCurrent, "A socket is used on its loop only.");
+        if (_descriptor < 0)
+        {
+            return new IoResult(0, Errno.EBADF);
+        }
+
+        var segments = stackalloc Libc.Segment[MaxSegments];
+        var result = SendSegments(segments, 0, data.GetEnumerator(), 0);
+        if (result.WouldBlock)
+        {
+            _writable.Clear();
+        }
+
+        return result;
+    }
+
+    /// <summary>
+    /// Completes when a receive is worth trying: data, end of stream, an error, or the socket's end. One waiter at a time;
+    /// it is continued inline on the loop. Allocates nothing.
+    /// </summary>
+    public ValueTask WaitReadableAsync() => _descriptor < 0 ? default : _readable.WaitAsync();
+
+    /// <summary>Completes when a send is worth trying, or the socket has ended. As <see cref="WaitReadableAsync"/>.</summary>
+    public ValueTask WaitWritableAsync() => _descriptor < 0 ? default : _writable.WaitAsync();
+
+    /// <summary>Sends FIN after what was sent before. The other direction goes on.</summary>
+    public void ShutdownSend()
+    {
+        if (_descriptor >= 0)
+        {
+            Libc.Shutdown(_descriptor, 1);
+        }
+    }
+
+    /// <summary>Ends the connection with a RST: the peer sees an error, not an end.</summary>
+    public unsafe void Abort()
+    {
+        if (_descriptor >= 0)
+        {
+            var linger = stackalloc int[2] { 1, 0 };
+            Libc.SetOption(_descriptor, SocketLevel, 13, linger, 8); // SO_LINGER
+            Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Closes the socket; waiters wake and see <see cref="Errno.EBADF"/>. From another thread it is closed by the loop's next
+    /// turn.
+    /// </summary>
+    public void Dispose()
+    {
+        if (!Loop.IsCurrent)
+        {
+            try
+            {
+                Loop.Post(static state => ((TcpSocket)state!).Close(), this);
+                return;
+            }
+            catch (ObjectDisposedException)
+            {
+                // The ended loop has closed what was registered; a socket that was never used is closed here.
+            }
+        }
+
+        Close();
+    }
+
+    void IEpollTarget.OnReady(uint events)
+    {
+        if ((events & (Libc.EpollPeerClosed | Libc.EpollHangUp | Libc.EpollError)) != 0)
+        {
+            _noMoreEdges = true;
+        }
+
+        if ((events & ~Libc.EpollOut) != 0)
+        {
+            _readable.Signal();
+        }
+
+        // The reader may have closed the socket; a disposed socket has woken its writer already.
+        if ((events & (Libc.EpollOut | Libc.EpollHangUp | Libc.EpollError)) != 0 && _descriptor >= 0)
+        {
+            _writable.Signal();
+        }
+    }
+
+    void IEpollTarget.OnLoopEnding() => Close();
+
+    private void Register(uint events)
+    {
+        Loop.Register(_descriptor, events, this);
+        _registered = true;
+    }
+
+    private void Close()
+    {
+        var descriptor = _descriptor;
+        if (descriptor < 0)
+        {
+            return;
+        }
+
+        _descriptor = -1;
+        if (_registered)
+        {
+            Loop.Unregister(descriptor);
+        }
+
+        Libc.Close(descriptor);
+        _readable.Signal();
+        _writable.Signal();
+    }
+
+    private int OpenDescriptor() => _descriptor >= 0 ? _descriptor : throw new ObjectDisposedException(nameof(TcpSocket));
+
+    private unsafe IPEndPoint ReadName(bool remote)
+    {
+        var name = stackalloc byte[SocketAddressCodec.MaxSize];
+        var length = SocketAddressCodec.MaxSize;
+        var result = remote
+            ? Libc.GetPeerName(OpenDescriptor(), name, &length)
+            : Libc.GetLocalName(OpenDescriptor(), name, &length);
+        return result == 0
+            ? SocketAddressCodec.Read(new ReadOnlySpan<byte>(name, length))
+            : throw LinuxException.FromLastCall(remote ? "getpeername" : "getsockname");
+    }
+}

@@ -231,7 +231,7 @@ public sealed class EventLoopTests : IAsyncLifetime
             {
                 var number = victim.Descriptor;
                 victim.Dispose();
-                fresh = TcpSocket.Create(_loop, System.Net.Sockets.AddressFamily.InterNetwork);
+                fresh = TakeNumber(number);
                 reused = fresh.Descriptor == number;
                 fresh.Bind(new IPEndPoint(IPAddress.Loopback, 0));
                 fresh.Listen(1);
@@ -252,6 +252,22 @@ public sealed class EventLoopTests : IAsyncLifetime
         }
 
         return reused;
+    }
+
+    /// <summary>The kernel gives the lowest free number, so the gaps below are filled first.</summary>
+    private TcpSocket TakeNumber(int number)
+    {
+        var gaps = new List<TcpSocket>();
+        TcpSocket socket;
+        do
+        {
+            socket = TcpSocket.Create(_loop, System.Net.Sockets.AddressFamily.InterNetwork);
+            gaps.Add(socket);
+        }
+        while (socket.Descriptor < number);
+        gaps.Remove(socket);
+        gaps.ForEach(gap => gap.Dispose());
+        return socket;
     }
 
     private static async Task WaitThen(TcpSocket socket, Action action)

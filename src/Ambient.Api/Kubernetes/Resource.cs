@@ -57,7 +57,11 @@ public sealed record Condition
     public string? Status { get; init; }
     public string? Reason { get; init; }
     public string? Message { get; init; }
+
+    /// <summary>Istio's own kinds write it as a string.</summary>
+    [JsonNumberHandling(JsonNumberHandling.AllowReadingFromString)]
     public long? ObservedGeneration { get; init; }
+
     public DateTimeOffset? LastTransitionTime { get; init; }
 }
 

@@ -7,6 +7,13 @@ public sealed record AuthorizationPolicy : IResource
     public string? Kind { get; init; } = "AuthorizationPolicy";
     public ObjectMeta Metadata { get; init; } = new();
     public AuthorizationPolicySpec? Spec { get; init; }
+    public PolicyStatus? Status { get; init; }
+}
+
+/// <summary>What the control plane has made of a policy.</summary>
+public sealed record PolicyStatus
+{
+    public IReadOnlyList<Condition>? Conditions { get; init; }
 }
 
 /// <summary>Whom a policy concerns, what it does, and when.</summary>
@@ -19,13 +26,41 @@ public sealed record AuthorizationPolicySpec
     /// <summary><c>ALLOW</c> (also when absent), <c>DENY</c>, <c>AUDIT</c> or <c>CUSTOM</c>.</summary>
     public string? Action { get; init; }
 
+    /// <summary>Who decides, where the action is <c>CUSTOM</c>.</summary>
+    public ExtensionProvider? Provider { get; init; }
+
     public IReadOnlyList<AuthorizationRule>? Rules { get; init; }
+}
+
+/// <summary>An external authorizer, by its name in the mesh configuration.</summary>
+public sealed record ExtensionProvider
+{
+    public string? Name { get; init; }
 }
 
 /// <summary>Selects workloads by label, in the policy's namespace or, from the root namespace, in all.</summary>
 public sealed record WorkloadSelector
 {
     public IReadOnlyDictionary<string, string>? MatchLabels { get; init; }
+
+    /// <summary>Whether the labels satisfy the selector; one without labels selects everything.</summary>
+    public bool Matches(IReadOnlyDictionary<string, string>? labels)
+    {
+        if (MatchLabels is null)
+        {
+            return true;
+        }
+
+        foreach (var (key, value) in MatchLabels)
+        {
+            if (labels is null || !labels.TryGetValue(key, out var actual) || actual != value)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }
 
 /// <summary>A resource that a policy attaches to.</summary>

@@ -1,0 +1,19 @@
+using Ambient.Api.Security;
+using Ambient.ControlPlane.Policies;
+using Address = Ambient.Api.Workloads.Address;
+
+namespace Ambient.ControlPlane.Derivation;
+
+/// <summary>What came out different, by resource name; null where a resource is gone.</summary>
+internal sealed class MeshChanges
+{
+    public Dictionary<string, Address?> Addresses { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, Authorization?> Authorizations { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Policies whose condition may have to be written anew.</summary>
+    public Dictionary<string, ConvertedPolicy?> Policies { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>How many derivations ran: the work that the change cost.</summary>
+    public int Derivations { get; set; }
+}

@@ -1,0 +1,203 @@
+using Ambient.Api;
+using Ambient.Api.Kubernetes;
+using Ambient.Api.Security;
+using Ambient.ControlPlane.Collections;
+using Ambient.ControlPlane.Policies;
+using Address = Ambient.Api.Workloads.Address;
+
+namespace Ambient.ControlPlane.Derivation;
+
+/// <summary>
+/// Resources of the cluster in, resources of the mesh out. Each output is derived from one object and whatever else it looks
+/// up; what it looked up is recorded, so that a change re-derives only the outputs that it can concern. Belongs to one
+/// thread of control: set inputs, <see cref="Settle"/>, publish what it returns.
+/// </summary>
+internal sealed class MeshModel
+{
+    private readonly MeshSettings _settings;
+    private readonly Graph _graph = new();
+    private readonly Index<Service> _servicesByNamespace;
+    private readonly Index<NamedPod> _namedPods;
+    private readonly Index<ConvertedPolicy> _policiesByNamespace;
+    private readonly Index<Accepted<PeerAuthentication>> _peerByNamespace;
+    private readonly Index<Accepted<PeerAuthentication>> _peerAll;
+    private MeshChanges _changes = new();
+
+    public MeshModel(MeshSettings settings)
+    {
+        _settings = settings;
+        _servicesByNamespace = Services.IndexBy(service => service.Metadata.Namespace ?? "");
+        _peerByNamespace = PeerAuthentications.Accepted.IndexBy(policy => policy.Latest.Metadata.Namespace ?? "");
+        _peerAll = PeerAuthentications.Accepted.IndexBy(_ => "");
+
+        _namedPods = new Derived<EndpointSlice, NamedPod>(_graph, EndpointSlices, NamedPodsOf).IndexBy(pod => pod.PodKey);
+        Policies = new Derived<Accepted<AuthorizationPolicy>, ConvertedPolicy>(_graph, AuthorizationPolicies.Accepted, PolicyOf);
+        _policiesByNamespace = Policies.IndexBy(policy => policy.Source.Metadata.Namespace ?? "");
+        Policies.Changed += change =>
+        {
+            _changes.Policies[change.Key] = change.New;
+            if (!Equals(change.Old?.Authorization, change.New?.Authorization))
+            {
+                _changes.Authorizations[change.Key] = change.New?.Authorization;
+            }
+        };
+        Publish(new Derived<Accepted<PeerAuthentication>, Authorization>(_graph, PeerAuthentications.Accepted, PortPolicyOf));
+        Publish(new Derived<MeshSettings, Authorization>(_graph, new Source<MeshSettings>().With("", settings), StaticStrict));
+        Publish(new Derived<Service, Address>(_graph, Services, AddressOf));
+        Publish(new Derived<Pod, Address>(_graph, Pods, AddressOf));
+        Publish(new Derived<EndpointSlice, Address>(_graph, EndpointSlices, AddressesOf));
+    }
+
+    public Source<Pod> Pods { get; } = new();
+
+    public Source<Service> Services { get; } = new();
+
+    public Source<EndpointSlice> EndpointSlices { get; } = new();
+
+    public Source<Namespace> Namespaces { get; } = new();
+
+    public Source<Node> Nodes { get; } = new();
+
+    public LastGood<AuthorizationPolicy> AuthorizationPolicies { get; } = new(PolicyValidation.Problems);
+
+    public LastGood<PeerAuthentication> PeerAuthentications { get; } = new(PolicyValidation.Problems);
+
+    /// <summary>Policies and what is to be said about each.</summary>
+    public Collection<ConvertedPolicy> Policies { get; }
+
+    /// <summary>Derives what the changed inputs concern, and hands over what came out different since the last time.</summary>
+    public MeshChanges Settle()
+    {
+        _changes.Derivations = _graph.Settle();
+        var changes = _changes;
+        _changes = new MeshChanges();
+        return changes;
+    }
+
+    private void Publish(Collection<Authorization> collection) =>
+        collection.Changed += change => _changes.Authorizations[change.Key] = change.New;
+
+    private void Publish(Collection<Address> collection) =>
+        collection.Changed += change => _changes.Addresses[change.Key] = change.New;
+
+    private IEnumerable<(string, NamedPod)> NamedPodsOf(EndpointSlice slice, Reads reads)
+    {
+        // A service with a selector finds its pods by their labels; only one without follows its slices.
+        if (EndpointWorkloads.ServiceKey(slice) is { } key
+            && reads.Get(Services, key) is { Spec.Selector: null or { Count: 0 } })
+        {
+            var index = 0;
+            foreach (var pod in EndpointWorkloads.Pods(slice, key))
+            {
+                yield return ($"{ResourceKey.Of(slice)}#{index++}", pod);
+            }
+        }
+    }
+
+    private IEnumerable<(string, ConvertedPolicy)> PolicyOf(Accepted<AuthorizationPolicy> policy, Reads reads)
+    {
+        yield return (ResourceKey.Of(policy.Latest), AuthorizationConversion.Convert(policy, _settings.RootNamespace, _settings.DryRunPolicies));
+    }
+
+    private IEnumerable<(string, Authorization)> PortPolicyOf(Accepted<PeerAuthentication> policy, Reads reads)
+    {
+        var inherited = Inherited(policy.Latest.Metadata.Namespace ?? "", reads);
+        if (PeerAuthenticationConversion.Convert(policy.InForce, inherited, _settings.RootNamespace) is { } converted)
+        {
+            yield return (PeerAuthenticationConversion.ConvertedKey(policy.InForce), converted);
+        }
+    }
+
+    private IEnumerable<(string, Authorization)> StaticStrict(MeshSettings settings, Reads reads)
+    {
+        if (reads.Find(_peerAll, "").Any())
+        {
+            yield return (PeerAuthenticationConversion.StrictKey(settings.RootNamespace), PeerAuthenticationConversion.Strict(settings.RootNamespace));
+        }
+    }
+
+    private IEnumerable<(string, Address)> AddressOf(Service service, Reads reads)
+    {
+        if (ServiceAddresses.IsPublished(service))
+        {
+            var ns = reads.Get(Namespaces, service.Metadata.Namespace ?? "");
+            yield return (ServiceAddresses.Name(service, _settings), ServiceAddresses.Derive(service, ns, Network(reads), _settings));
+        }
+    }
+
+    private IEnumerable<(string, Address)> AddressOf(Pod pod, Reads reads)
+    {
+        if (PodWorkloads.IsPublished(pod))
+        {
+            var node = reads.Get(Nodes, pod.Spec?.NodeName ?? "");
+            var services = ServicesOf(pod, reads);
+            var policies = PoliciesOf(pod, reads);
+            yield return (PodWorkloads.Uid(pod, _settings), PodWorkloads.Derive(pod, node, Network(reads), services, policies, _settings));
+        }
+    }
+
+    private IEnumerable<(string, Address)> AddressesOf(EndpointSlice slice, Reads reads)
+    {
+        if (EndpointWorkloads.ServiceKey(slice) is { } key && reads.Get(Services, key) is { } service && ServiceAddresses.IsPublished(service))
+        {
+            foreach (var address in EndpointWorkloads.Derive(slice, service, Network(reads), _settings))
+            {
+                yield return (address.Workload.Uid, address);
+            }
+        }
+    }
+
+    /// <summary>Services that select the pod, and those without selector whose slices name it.</summary>
+    private IEnumerable<Service> ServicesOf(Pod pod, Reads reads)
+    {
+        var selecting = reads.Find(
+            _servicesByNamespace,
+            pod.Metadata.Namespace ?? "",
+            service => ServiceAddresses.IsPublished(service) && Selects(service, pod));
+        var naming = reads
+            .Find(_namedPods, ResourceKey.Of(pod), named => named.PodUid is null || named.PodUid == pod.Metadata.Uid)
+            .Select(named => reads.Get(Services, named.ServiceKey))
+            .OfType<Service>()
+            .Where(ServiceAddresses.IsPublished);
+        return selecting.Concat(naming);
+    }
+
+    private static bool Selects(Service service, Pod pod) =>
+        service.Spec?.Selector is { Count: > 0 } selector
+        && selector.All(wanted => pod.Metadata.Label(wanted.Key) == wanted.Value);
+
+    /// <summary>Policies that select the pod, then the one that PeerAuthentications make for it.</summary>
+    private IEnumerable<string> PoliciesOf(Pod pod, Reads reads)
+    {
+        var ns = pod.Metadata.Namespace ?? "";
+        Func<ConvertedPolicy, bool> selects = policy => policy.Selector?.Matches(pod.Metadata.Labels) == true;
+        var selecting = reads.Find(_policiesByNamespace, ns, selects);
+        if (ns != _settings.RootNamespace)
+        {
+            selecting = selecting.Concat(reads.Find(_policiesByNamespace, _settings.RootNamespace, selects));
+        }
+
+        foreach (var key in selecting.Select(policy => ResourceKey.Of(policy.Source)).Order(StringComparer.Ordinal))
+        {
+            yield return key;
+        }
+
+        var peer = ns == _settings.RootNamespace
+            ? null
+            : PeerModes.Oldest(Peer(ns, reads, policy => PeerModes.HasSelector(policy) && policy.Spec!.Selector!.Matches(pod.Metadata.Labels)));
+        if (PeerAuthenticationConversion.KeyFor(peer, Inherited(ns, reads), _settings.RootNamespace) is { } strict)
+        {
+            yield return strict;
+        }
+    }
+
+    private PeerMode Inherited(string ns, Reads reads) => PeerModes.Inherited(
+        Peer(ns, reads, policy => !PeerModes.HasSelector(policy)),
+        Peer(_settings.RootNamespace, reads, policy => !PeerModes.HasSelector(policy)));
+
+    private IEnumerable<PeerAuthentication> Peer(string ns, Reads reads, Func<PeerAuthentication, bool> where) =>
+        reads.Find(_peerByNamespace, ns, policy => where(policy.InForce)).Select(policy => policy.InForce);
+
+    /// <summary>The cluster's network, which its system namespace names.</summary>
+    private string Network(Reads reads) => reads.Get(Namespaces, _settings.RootNamespace)?.Metadata.Label(Labels.Network) ?? "";
+}

@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using Ambient.Api.Kubernetes;
+using Ambient.ControlPlane.Derivation;
+
+namespace Ambient.ControlPlane.Tests;
+
+/// <summary>Feeds resources to a model as an API server would hold them.</summary>
+internal static class Cluster
+{
+    /// <summary>The nodes that every recording was made with.</summary>
+    public static IEnumerable<Node> Nodes { get; } =
+    [
+        NodeAt("node-1", "r1", "z1", "rack1"), NodeAt("node-2", "r1", "z2", "rack2"), NodeAt("node-3", "r2", "z3", "rack3"),
+    ];
+
+    public static MeshModel Model(string yaml, MeshSettings? settings = null)
+    {
+        var model = new MeshModel(settings ?? new MeshSettings());
+        foreach (var node in Nodes)
+        {
+            model.Nodes.Set(node.Metadata.Name, node);
+        }
+
+        model.Apply(yaml);
+        foreach (var slice in ImpliedSlices(model))
+        {
+            model.EndpointSlices.Set(ResourceKey.Of(slice), slice);
+        }
+
+        return model;
+    }
+
+    public static void Apply(this MeshModel model, string yaml)
+    {
+        foreach (var resource in Manifest.Read(yaml))
+        {
+            model.Apply(resource);
+        }
+    }
+
+    private static void Apply(this MeshModel model, JsonObject resource)
+    {
+        var key = ResourceKey.Of((string?)resource["metadata"]!["namespace"], (string)resource["metadata"]!["name"]!);
+        switch (resource.Kind())
+        {
+            case "Namespace": model.Namespaces.Set(key, resource.As(ResourceJson.Default.Namespace)); break;
+            case "Pod": model.Pods.Set(key, resource.As(ResourceJson.Default.Pod)); break;
+            case "Service": model.Services.Set(key, Defaulted(resource.As(ResourceJson.Default.Service))); break;
+            case "EndpointSlice": model.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;
+            case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, resource.As(ResourceJson.Default.AuthorizationPolicy)); break;
+            case "PeerAuthentication": model.PeerAuthentications.Offer(key, resource.As(ResourceJson.Default.PeerAuthentication)); break;
+            default: throw new NotSupportedException(resource.Kind());
+        }
+    }
+
+    /// <summary>Fills in what the API server fills in on creation.</summary>
+    private static Service Defaulted(Service service) => service.Spec!.Type == "ExternalName"
+        ? service
+        : service with
+        {
+            Spec = service.Spec with
+            {
+                ClusterIPs = service.Spec.ClusterIPs ?? [service.Spec.ClusterIP!],
+                IpFamilies = service.Spec.IpFamilies ?? ["IPv4"],
+                InternalTrafficPolicy = service.Spec.InternalTrafficPolicy ?? "Cluster",
+            },
+        };
+
+    private static IEnumerable<EndpointSlice> ImpliedSlices(MeshModel model) =>
+        from service in model.Services.Items.Values.ToArray()
+        where service.Spec?.Selector is { Count: > 0 }
+        select new EndpointSlice
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = service.Metadata.Name + "-implied",
+                Namespace = service.Metadata.Namespace,
+                Labels = new Dictionary<string, string> { ["kubernetes.io/service-name"] = service.Metadata.Name },
+            },
+            AddressType = "IPv4",
+            Endpoints =
+            [
+                .. from pod in model.Pods.Items.Values
+                   where new LabelSelector { MatchLabels = service.Spec!.Selector }.Matches(pod.Metadata.Labels)
+                   select new Ambient.Api.Kubernetes.Endpoint
+                   {
+                       Addresses = [pod.Status!.PodIP!],
+                       TargetRef = new ObjectReference { Kind = "Pod", Namespace = pod.Metadata.Namespace, Name = pod.Metadata.Name },
+                   },
+            ],
+        };
+
+    private static Node NodeAt(string name, string region, string zone, string subzone) => new()
+    {
+        Metadata = new ObjectMeta
+        {
+            Name = name,
+            Labels = new Dictionary<string, string>
+            {
+                ["topology.kubernetes.io/region"] = region,
+                ["topology.kubernetes.io/zone"] = zone,
+                ["topology.istio.io/subzone"] = subzone,
+            },
+        },
+    };
+}

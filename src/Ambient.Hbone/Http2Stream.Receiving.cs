@@ -1,0 +1,150 @@
+using Ambient.Hbone.Buffers;
+
+namespace Ambient.Hbone;
+
+/// <summary>Data and headers that arrive, and the credit for what was consumed.</summary>
+public sealed partial class Http2Stream
+{
+    private readonly ByteQueue _received;
+    private int _receiveWindow;
+    private long _consumed;
+    private long? _bodyLeft;
+    private int _smallFrames;
+    private bool _remoteEnded;
+
+    /// <summary>The peer sent END_STREAM: no more data can arrive.</summary>
+    internal bool RemoteEnded => _remoteEnded;
+
+    /// <summary>Something arrived in the current pass; the reader is woken at its end.</summary>
+    internal bool IsTouched { get; set; }
+
+    /// <summary>Any data moved in either direction: a reset is then not premature.</summary>
+    internal bool HasProgressed { get; private set; }
+
+    /// <summary>Takes a DATA frame's length, padding included, out of the stream's window.</summary>
+    internal bool TryTakeWindow(int length)
+    {
+        _receiveWindow -= length;
+        return _receiveWindow >= 0;
+    }
+
+    /// <summary>Checks the payload against a content-length; false if it is longer.</summary>
+    internal bool TryTakeBody(int length)
+    {
+        _bodyLeft -= length;
+        return _bodyLeft is not < 0;
+    }
+
+    internal void OnData(ReadOnlySpan<byte> bytes)
+    {
+        HasProgressed = true;
+        if (_reader.IsCompleted)
+        {
+            _consumed += bytes.Length;
+            return;
+        }
+
+        _received.Write(bytes);
+    }
+
+    /// <summary>Padding is consumed on arrival.</summary>
+    internal void OnPadding(int length) => _consumed += length;
+
+    /// <summary>A frame that hardly carries anything was charged to the work budget; reading it gives the points back.</summary>
+    internal void OnSmallFrame() => _smallFrames++;
+
+    /// <summary>END_STREAM. False if the body is shorter than its content-length.</summary>
+    internal bool OnEndStream()
+    {
+        if (_bodyLeft > 0)
+        {
+            return false;
+        }
+
+        _remoteEnded = true;
+        CloseIfBothEnded();
+        return true;
+    }
+
+    internal void OnTrailers(HeaderList trailers) => Trailers = trailers;
+
+    /// <summary>A body of known length follows.</summary>
+    internal void ExpectBody(HeaderList fields, bool endStream)
+    {
+        if (fields["content-length"] is { } text)
+        {
+            _bodyLeft = long.Parse(text);
+        }
+        else if (endStream)
+        {
+            _bodyLeft = 0;
+        }
+    }
+
+    /// <summary>End of a pass: the reader sees what arrived, in one piece.</summary>
+    internal void Settle()
+    {
+        WakeResponse();
+        _reader.Wake();
+        ReturnCredit();
+    }
+
+    /// <summary>The reader consumed bytes.</summary>
+    internal void OnConsumed(long count)
+    {
+        _consumed += count;
+        if (_smallFrames > 0 && _received.Length == 0)
+        {
+            _connection.Work.Earn(_smallFrames);
+            _smallFrames = 0;
+        }
+
+        if (_isClosed && _received.Length == 0)
+        {
+            _connection.OnStreamRead(this);
+        }
+
+        ReturnCredit();
+    }
+
+    /// <summary>The reader wants no more. What arrives is dropped, and the stream ends if we have nothing to say either.</summary>
+    internal void OnReaderCompleted(Exception? exception)
+    {
+        var dropped = _received.Length;
+        _reader.Drop();
+        if (_remoteEnded || _isClosed)
+        {
+            _connection.OnStreamRead(this);
+            return;
+        }
+
+        if (exception is not null || _localEnded)
+        {
+            Reset(exception is null ? Http2ErrorCode.NoError : Http2ErrorCode.Cancel);
+            return;
+        }
+
+        OnConsumed(dropped);
+    }
+
+    /// <summary>
+    /// Gives the peer credit for consumed bytes, in steps of half a window so that updates stay rare. While the byte budget
+    /// is under pressure the window is smaller: part of the credit is kept back until the reader has caught up.
+    /// </summary>
+    private void ReturnCredit()
+    {
+        if (_remoteEnded || _isClosed || _consumed == 0)
+        {
+            return;
+        }
+
+        var target = _connection.WindowTarget();
+        var credit = Math.Min(_consumed, target - _receiveWindow - _received.Length);
+        if (credit > 0 && credit >= target / 2)
+        {
+            _consumed -= credit;
+            _receiveWindow += (int)credit;
+            _connection.SendWindowUpdate(Id, (int)credit);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+using Ambient.Hbone.Buffers;
+
+namespace Ambient.Hbone;
+
+/// <summary>Data on its way out: the queue of a writer, its windows and its turns.</summary>
+public sealed partial class Http2Stream
+{
+    /// <summary>Frames of less than this, forced by the peer's window, are a dribble and not a tunnel.</summary>
+    private const int SmallestUsefulFrame = 256;
+
+    /// <summary>Dribbled frames before the stream is reset: a window that starts small gets a generous chance to grow.</summary>
+    private const int MostDribbledFrames = 1_000;
+
+    private readonly ByteQueue _sending;
+    private HeaderList? _trailers;
+    private int _turnLeft;
+    private long _turn = -1;
+    private int _leased;
+    private int _dribbled;
+    private bool _endQueued;
+    private bool _localEnded;
+
+    /// <summary>
+    /// The writer's memory is the transport's own where possible, so that bytes are received straight into the record that
+    /// will be sealed. Its user then must not await anything, nor use the connection, between GetMemory and Advance.
+    /// </summary>
+    public bool WritesDirectly { get; set; }
+
+    /// <summary>What the peer allows on this stream; negative after it lowered its initial window (RFC 9113 §6.9.2).</summary>
+    internal long SendWindow { get; private set; }
+
+    /// <summary>Waits in the round for its turn.</summary>
+    internal bool IsReady { get; set; }
+
+    /// <summary>Neighbours in the round.</summary>
+    internal Http2Stream? NextReady { get; set; }
+
+    internal Http2Stream? PreviousReady { get; set; }
+
+    internal bool LocalEnded => _localEnded;
+
+    /// <summary>Bytes that wait for their turn.</summary>
+    internal long Pending => _sending.Length;
+
+    /// <summary>WINDOW_UPDATE. False if the window would pass 2^31-1.</summary>
+    internal bool TryGrowWindow(long increment)
+    {
+        SendWindow += increment;
+        if (SendWindow > int.MaxValue)
+        {
+            return false;
+        }
+
+        WaitForTurn();
+        return true;
+    }
+
+    internal Memory<byte> GetMemory(int sizeHint)
+    {
+        CheckWritable();
+        _leased = 0;
+        if (WritesDirectly && sizeHint <= _connection.MostPayload && CanWriteDirectly()
+            && _connection.TryLease(this, out var memory))
+        {
+            var most = Math.Min(memory.Length, _connection.AllowedBy(this));
+            if (most >= sizeHint)
+            {
+                _leased = most;
+                return memory[..most];
+            }
+
+            _connection.EndLease(this);
+        }
+
+        return _sending.GetMemory(sizeHint);
+    }
+
+    internal void Advance(int count)
+    {
+        if (_leased == 0)
+        {
+            _sending.Advance(count);
+            if (_isClosed)
+            {
+                _sending.Clear();
+            }
+
+            return;
+        }
+
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)_leased, nameof(count));
+        _leased = 0;
+        if (!_connection.EndLease(this))
+        {
+            throw new InvalidOperationException(
+                "the connection was used between GetMemory and Advance of a stream that writes directly");
+        }
+
+        if (count > 0)
+        {
+            _connection.CommitLeased(this, count);
+            OnSent(count, isCutByWindow: count == SendWindow);
+        }
+    }
+
+    /// <summary>Bytes were written. True if more may be written now, false if the writer has to wait.</summary>
+    internal bool Flush()
+    {
+        if (_sending.Length > 0)
+        {
+            WaitForTurn();
+        }
+
+        _connection.MarkDirty();
+        return IsWritable();
+    }
+
+    /// <summary>The writer's flush need not wait. A flush that waits does so until half of its share is free.</summary>
+    internal bool IsWritable() =>
+        _isClosed
+        || (WritesDirectly ? CanWriteDirectly()
+            : _sending.Length <= _connection.Limits.StreamSendBuffer / (_writer.IsWaiting ? 2 : 1));
+
+    /// <summary>Enters the round if there is something to send and the peer allows it.</summary>
+    internal void WaitForTurn()
+    {
+        if (!IsReady && !_isClosed && SendWindow > 0 && (_sending.Length > 0 || _writer.IsWaiting))
+        {
+            _connection.Ready.Add(this);
+            _connection.MarkDirty();
+        }
+    }
+
+    /// <summary>One turn of the round: up to a quantum of bytes, from the queue or from a writer that writes directly.</summary>
+    internal void TakeTurn()
+    {
+        _turn = _connection.Turn;
+        _turnLeft = _connection.Limits.SendQuantum;
+        while (_sending.Length > 0 && _turnLeft > 0 && _connection.CanSend(this))
+        {
+            SendFrame();
+            if (_isClosed)
+            {
+                return;
+            }
+        }
+
+        if (_sending.Length == 0 && _endQueued)
+        {
+            SendEnd();
+            return;
+        }
+
+        _writer.Wake();
+        WaitForTurn();
+    }
+
+    /// <summary>Ends our direction after what is queued.</summary>
+    internal void QueueEnd(HeaderList? trailers)
+    {
+        if (_localEnded || _endQueued)
+        {
+            return;
+        }
+
+        if (!_headersSent)
+        {
+            Reset(Http2ErrorCode.InternalError); // ended without an answer
+            return;
+        }
+
+        _endQueued = true;
+        _trailers = trailers;
+        if (_sending.Length == 0)
+        {
+            SendEnd();
+        }
+        else
+        {
+            WaitForTurn();
+        }
+    }
+
+    private void SendFrame()
+    {
+        var wanted = (int)Math.Min(_sending.Length, _connection.AllowedBy(this));
+        var isLast = _endQueued && _trailers is null;
+        var isCutByWindow = wanted < _sending.Length && wanted == SendWindow;
+        OnSent(_connection.SendData(this, _sending, wanted, isLast), isCutByWindow);
+        if (isLast && _sending.Length == 0 && !_isClosed)
+        {
+            OnEnded();
+        }
+    }
+
+    private void OnSent(int count, bool isCutByWindow)
+    {
+        HasProgressed = true;
+        SendWindow -= count;
+        _turnLeft -= count;
+        if (isCutByWindow && count < SmallestUsefulFrame && ++_dribbled > MostDribbledFrames)
+        {
+            _connection.FailStream(this, Http2ErrorCode.EnhanceYourCalm, "windows of a few bytes");
+        }
+    }
+
+    private void SendEnd()
+    {
+        if (_trailers is { } trailers)
+        {
+            _connection.SendTrailers(Id, trailers);
+        }
+        else
+        {
+            _connection.SendEndStream(Id);
+        }
+
+        OnEnded();
+    }
+
+    private void OnEnded()
+    {
+        _endQueued = false;
+        _localEnded = true;
+        _trailers = null;
+        CloseIfBothEnded();
+        if (!_isClosed && _reader.IsCompleted && !_remoteEnded)
+        {
+            Reset(Http2ErrorCode.NoError); // nobody reads the rest
+        }
+    }
+
+    private bool CanWriteDirectly()
+    {
+        if (_turn != _connection.Turn)
+        {
+            _turn = _connection.Turn;
+            _turnLeft = _connection.Limits.SendQuantum;
+        }
+
+        return _turnLeft > 0 && _sending.Length == 0 && _connection.CanSend(this) && (_connection.Ready.IsEmpty || _connection.InTurn == this);
+    }
+
+    private void CheckWritable()
+    {
+        if (!_headersSent)
+        {
+            throw new InvalidOperationException($"stream {Id}: the response's headers come before its data");
+        }
+
+        if (_endQueued || (_localEnded && ResetCode is null))
+        {
+            throw new InvalidOperationException($"stream {Id}: its output has ended");
+        }
+    }
+}

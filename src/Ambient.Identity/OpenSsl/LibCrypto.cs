@@ -1,0 +1,102 @@
+using System.Runtime.InteropServices;
+
+namespace Ambient.Identity.OpenSsl;
+
+/// <summary>The part of libcrypto 3 that we use, under its own names (see its manual pages).</summary>
+internal static unsafe partial class LibCrypto
+{
+    internal const int SubjectAlternativeNames = 85; // NID_subject_alt_name
+
+    /// <summary>X509_V_FLAG_PARTIAL_CHAIN: a root that the CA handed out is trusted even if another CA signed it.</summary>
+    internal const nuint VerifyPartialChain = 0x80000;
+
+    internal const int BioSourceSink = 0x400;
+    internal const int BioCtrlFlush = 11;
+    internal const int BioRetryRead = 0x1 | 0x8;
+
+    private const string Library = "libcrypto.so.3";
+
+    [LibraryImport(Library)]
+    internal static partial void ERR_clear_error();
+
+    [LibraryImport(Library)]
+    internal static partial ulong ERR_get_error();
+
+    [LibraryImport(Library)]
+    internal static partial nint ERR_reason_error_string(ulong error);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_verify_cert_error_string(nint code);
+
+    [LibraryImport(Library)]
+    internal static partial nint d2i_X509(nint reuse, byte** der, nint length);
+
+    [LibraryImport(Library)]
+    internal static partial void X509_free(nint certificate);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_get_ext_by_NID(nint certificate, int kind, int after);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_get_ext(nint certificate, int index);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_EXTENSION_get_data(nint extension);
+
+    [LibraryImport(Library)]
+    internal static partial byte* ASN1_STRING_get0_data(nint text);
+
+    [LibraryImport(Library)]
+    internal static partial int ASN1_STRING_length(nint text);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_STORE_add_cert(nint store, nint certificate);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_VERIFY_PARAM_set_flags(nint parameters, nuint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_STORE_CTX_get_error(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial void X509_STORE_CTX_set_error(nint context, int error);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_STORE_CTX_get_error_depth(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_STORE_CTX_get_current_cert(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial nint d2i_AutoPrivateKey(nint reuse, byte** der, nint length);
+
+    [LibraryImport(Library)]
+    internal static partial void EVP_PKEY_free(nint key);
+
+    [LibraryImport(Library)]
+    internal static partial int BIO_get_new_index();
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint BIO_meth_new(int type, string name);
+
+    [LibraryImport(Library)]
+    internal static partial int BIO_meth_set_write(nint method, delegate* unmanaged<nint, byte*, int, int> write);
+
+    [LibraryImport(Library)]
+    internal static partial int BIO_meth_set_read(nint method, delegate* unmanaged<nint, byte*, int, int> read);
+
+    [LibraryImport(Library)]
+    internal static partial int BIO_meth_set_ctrl(nint method, delegate* unmanaged<nint, int, nint, nint, nint> control);
+
+    [LibraryImport(Library)]
+    internal static partial nint BIO_new(nint method);
+
+    [LibraryImport(Library)]
+    internal static partial void BIO_set_init(nint bio, int init);
+
+    [LibraryImport(Library)]
+    internal static partial void BIO_set_flags(nint bio, int flags);
+
+    [LibraryImport(Library)]
+    internal static partial void BIO_clear_flags(nint bio, int flags);
+}

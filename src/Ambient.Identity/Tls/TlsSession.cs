@@ -1,0 +1,271 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Ambient.Api;
+using Ambient.Identity.Certificates;
+using Ambient.Identity.OpenSsl;
+
+namespace Ambient.Identity.Tls;
+
+/// <summary>Where a handshake stands.</summary>
+internal enum HandshakeState
+{
+    NeedsInput,
+    Complete,
+    Failed,
+}
+
+/// <summary>
+/// One libssl session, without a socket: bytes in, bytes out. Every method is one synchronous call; what libssl wants
+/// to send lies in <see cref="Output"/> until the thread's next call, after a failure too (an alert).
+/// </summary>
+internal sealed unsafe class TlsSession : IDisposable
+{
+    /// <summary>X509_V_ERR_CERT_REJECTED: we refused what OpenSSL had accepted; the peer gets the alert bad_certificate.</summary>
+    private const int RefusedByUs = 28;
+
+    [ThreadStatic]
+    private static TlsSession? _running;
+
+    private readonly SslHandle _handle;
+    private readonly nint _ssl;
+    private readonly PeerPolicy _policy;
+    private TlsException? _failure;
+    private bool _accepted;
+
+    public TlsSession(TlsContext context, PeerPolicy policy)
+    {
+        _policy = policy;
+        Role = context.Role;
+        LibCrypto.ERR_clear_error();
+        var inUse = false;
+        try
+        {
+            context.Handle.DangerousAddRef(ref inUse);
+            _handle = new SslHandle(LibSsl.SSL_new(context.Handle.DangerousGetHandle()));
+        }
+        finally
+        {
+            if (inUse)
+            {
+                context.Handle.DangerousRelease();
+            }
+        }
+
+        _ssl = _handle.DangerousGetHandle();
+        if (_ssl == 0)
+        {
+            throw OpenSslException.FromQueue("make a TLS session");
+        }
+
+        var bio = SessionBio.Create();
+        LibSsl.SSL_set_bio(_ssl, bio, bio);
+        if (Role == TlsRole.Client)
+        {
+            LibSsl.SSL_set_connect_state(_ssl);
+        }
+        else
+        {
+            LibSsl.SSL_set_accept_state(_ssl);
+        }
+    }
+
+    public TlsRole Role { get; }
+
+    /// <summary>The verified identity at the other end, once the handshake is complete.</summary>
+    public SpiffeId Peer { get; private set; }
+
+    /// <summary>Why it failed.</summary>
+    public TlsException Failure => _failure ?? throw new InvalidOperationException("The session has not failed.");
+
+    /// <summary>What the last call on this thread wants to have sent.</summary>
+    public static ReadOnlySpan<byte> Output => SessionBio.Current.Output;
+
+    /// <summary>Goes on with the handshake.</summary>
+    /// <param name="input">What was received and not yet consumed.</param>
+    /// <param name="ended">Whether nothing follows.</param>
+    /// <param name="consumed">Bytes of the input that libssl has taken; the rest are records for after the handshake.</param>
+    public HandshakeState Handshake(ReadOnlySpan<byte> input, bool ended, out int consumed)
+    {
+        fixed (byte* start = input)
+        {
+            Begin(start, input.Length, ended);
+            var result = LibSsl.SSL_do_handshake(_ssl);
+            var state = Judge(result, ended);
+            consumed = input.Length - SessionBio.Current.InputLeft;
+            End();
+            return state;
+        }
+    }
+
+    /// <summary>Opens one whole record; the plaintext replaces its beginning.</summary>
+    /// <returns>Bytes of plaintext; 0 for a record without any.</returns>
+    /// <exception cref="TlsException">The record or what is in it breaks the session.</exception>
+    public int Open(Span<byte> record, out bool closed)
+    {
+        closed = false;
+        fixed (byte* start = record)
+        {
+            Begin(start, record.Length, ended: false);
+            var count = 0;
+            while (true)
+            {
+                // Not in the way of the input: libssl has copied the record before it hands out plaintext, which is shorter.
+                var result = LibSsl.SSL_read(_ssl, start + count, record.Length - count);
+                if (result > 0)
+                {
+                    count += result;
+                    continue;
+                }
+
+                var error = LibSsl.SSL_get_error(_ssl, result);
+                if (error == LibSsl.ErrorZeroReturn)
+                {
+                    closed = true;
+                }
+                else if (error != LibSsl.ErrorWantRead)
+                {
+                    _failure = TlsFailures.FromQueue(error, duringHandshake: false);
+                    End();
+                    throw _failure;
+                }
+
+                End();
+                return count;
+            }
+        }
+    }
+
+    /// <summary>Makes records of a plaintext; they are in <see cref="Output"/>.</summary>
+    public void Seal(ReadOnlySpan<byte> plaintext)
+    {
+        fixed (byte* start = plaintext)
+        {
+            Begin(null, 0, ended: false);
+            for (var done = 0; done < plaintext.Length;)
+            {
+                var result = LibSsl.SSL_write(_ssl, start + done, plaintext.Length - done);
+                if (result <= 0)
+                {
+                    _failure = TlsFailures.FromQueue(LibSsl.SSL_get_error(_ssl, result), duringHandshake: false);
+                    End();
+                    throw _failure;
+                }
+
+                done += result;
+            }
+
+            End();
+        }
+    }
+
+    /// <summary>Makes a close_notify alert; it is in <see cref="Output"/>.</summary>
+    public void Close()
+    {
+        Begin(null, 0, ended: false);
+        LibSsl.SSL_shutdown(_ssl);
+        LibCrypto.ERR_clear_error();
+        End();
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    /// <summary>Called by OpenSSL for each certificate of the peer's chain, from the root down, with its own verdict.</summary>
+    [UnmanagedCallersOnly]
+    internal static int VerifyCertificate(int verdict, nint store)
+    {
+        var session = _running!;
+        if (verdict != 1)
+        {
+            session._failure = TlsFailures.FromVerification(
+                LibCrypto.X509_STORE_CTX_get_error(store), LibCrypto.X509_STORE_CTX_get_error_depth(store), session.Role);
+            return 0;
+        }
+
+        if (LibCrypto.X509_STORE_CTX_get_error_depth(store) != 0)
+        {
+            return 1;
+        }
+
+        if (session.AcceptsLeaf(LibCrypto.X509_STORE_CTX_get_current_cert(store)))
+        {
+            return 1;
+        }
+
+        LibCrypto.X509_STORE_CTX_set_error(store, RefusedByUs);
+        return 0;
+    }
+
+    private bool AcceptsLeaf(nint leaf)
+    {
+        string complaint;
+        try
+        {
+            _accepted = _policy.Accepts(ReadUris(leaf), out var peer, out complaint);
+            Peer = peer;
+        }
+        catch (CryptographicException exception)
+        {
+            _accepted = false;
+            complaint = exception.Message;
+        }
+
+        if (!_accepted)
+        {
+            _failure = new TlsException(
+                TlsFailure.WrongPeerIdentity,
+                $"The {(Role == TlsRole.Client ? "server" : "client")} is not who may be there: {complaint}.");
+        }
+
+        return _accepted;
+    }
+
+    private static List<string> ReadUris(nint leaf)
+    {
+        var index = LibCrypto.X509_get_ext_by_NID(leaf, LibCrypto.SubjectAlternativeNames, -1);
+        if (index < 0)
+        {
+            return [];
+        }
+
+        var data = LibCrypto.X509_EXTENSION_get_data(LibCrypto.X509_get_ext(leaf, index));
+        var der = new ReadOnlySpan<byte>(LibCrypto.ASN1_STRING_get0_data(data), LibCrypto.ASN1_STRING_length(data));
+        return SubjectNames.ReadUris(der.ToArray());
+    }
+
+    private HandshakeState Judge(int result, bool ended)
+    {
+        if (result == 1)
+        {
+            if (_accepted)
+            {
+                return HandshakeState.Complete;
+            }
+
+            _failure = new TlsException(TlsFailure.UntrustedPeer, "The handshake ended without the peer's certificate being verified.");
+            return HandshakeState.Failed;
+        }
+
+        var error = LibSsl.SSL_get_error(_ssl, result);
+        if (error == LibSsl.ErrorWantRead && !ended)
+        {
+            return HandshakeState.NeedsInput;
+        }
+
+        _failure ??= TlsFailures.FromQueue(error, duringHandshake: true);
+        LibCrypto.ERR_clear_error();
+        return HandshakeState.Failed;
+    }
+
+    private void Begin(byte* input, int length, bool ended)
+    {
+        _running = this;
+        LibCrypto.ERR_clear_error();
+        SessionBio.Current.Begin(input, length, ended);
+    }
+
+    private static void End()
+    {
+        SessionBio.Current.End();
+        _running = null;
+    }
+}

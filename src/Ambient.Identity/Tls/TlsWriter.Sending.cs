@@ -1,0 +1,142 @@
+using System.Buffers;
+
+namespace Ambient.Identity.Tls;
+
+/// <summary>The way out: from the slot through sealed records to the socket.</summary>
+internal sealed partial class TlsWriter
+{
+    /// <summary>Seals what is in the slot, if anything.</summary>
+    private void SealSlot()
+    {
+        if (_slot is not { } slot)
+        {
+            return;
+        }
+
+        if (_payload == 0)
+        {
+            if (!_handedOut)
+            {
+                _slot = null;
+                slot.Release();
+            }
+
+            return;
+        }
+
+        if (_handedOut)
+        {
+            // Somebody still writes behind the payload, where sealing would put the tag: seal a copy, leave that memory alone.
+            var copy = RecordBuffer.Rent(large: false);
+            slot.Bytes.AsSpan(_slotStart, TlsRecords.HeaderSize + _payload).CopyTo(copy.Bytes);
+            Enqueue(copy, 0, _records.Seal(copy.Bytes, _payload));
+            copy.Release();
+            _slotStart += _payload;
+        }
+        else
+        {
+            Enqueue(slot, _slotStart, _records.Seal(slot.Bytes.AsSpan(_slotStart), _payload));
+            slot.Release();
+            _slot = null;
+        }
+
+        _payload = 0;
+    }
+
+    private void Enqueue(RecordBuffer buffer, int offset, int length)
+    {
+        if (length == 0)
+        {
+            return;
+        }
+
+        var segment = RecordSegment.Create(buffer, offset, length);
+        if (_tail is null)
+        {
+            _head = segment;
+            _headIndex = 0;
+        }
+        else
+        {
+            _tail.Append(segment);
+        }
+
+        _tail = segment;
+        _queued += length;
+    }
+
+    private void OnWritable()
+    {
+        if (_failure is null)
+        {
+            Send();
+        }
+    }
+
+    /// <summary>Sends until the queue is empty or the socket takes no more.</summary>
+    private void Send()
+    {
+        while (_head is not null && !_socketWait.IsWaiting)
+        {
+            if (!_socketWait.IsReady(_socket.WaitWritableAsync()))
+            {
+                break;
+            }
+
+            var sent = _head == _tail
+                ? _socket.TrySend(_head.Memory.Span[_headIndex..])
+                : _socket.TrySend(new ReadOnlySequence<byte>(_head, _headIndex, _tail!, _tail!.Memory.Length));
+            if (sent.Ok)
+            {
+                Drop(sent.Count);
+            }
+            else if (!sent.WouldBlock)
+            {
+                Fail(_connection.Lost("send", sent.Error));
+                return;
+            }
+        }
+
+        if (_completed && _head is null && !_shutDown)
+        {
+            _shutDown = true;
+            _socket.ShutdownSend();
+            Drained?.Invoke();
+        }
+
+        if (_flushing && _queued <= LowWater)
+        {
+            Finish();
+        }
+    }
+
+    private void Drop(int count)
+    {
+        _queued -= count;
+        while (count > 0)
+        {
+            var left = _head!.Memory.Length - _headIndex;
+            if (count < left)
+            {
+                _headIndex += count;
+                return;
+            }
+
+            count -= left;
+            DropHead();
+        }
+    }
+
+    private void DropHead()
+    {
+        var head = _head!;
+        _head = head.Following;
+        _headIndex = 0;
+        if (_head is null)
+        {
+            _tail = null;
+        }
+
+        head.Release();
+    }
+}

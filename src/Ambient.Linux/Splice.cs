@@ -10,14 +10,19 @@ public readonly record struct SpliceEnd(Errno ReceiveError, Errno SendError)
 }
 
 /// <summary>Bytes moved by one direction so far; read from any thread.</summary>
-public sealed class SpliceCounter
+/// <param name="moved">Told of each amount on the loop, if somebody wants to know as it happens.</param>
+public sealed class SpliceCounter(Action<int>? moved = null)
 {
     private long _bytes;
 
     /// <summary>Bytes delivered to the receiving socket's kernel buffer.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
-    internal void Add(int count) => Volatile.Write(ref _bytes, _bytes + count);
+    internal void Add(int count)
+    {
+        Volatile.Write(ref _bytes, _bytes + count);
+        moved?.Invoke(count);
+    }
 }
 
 /// <summary>Relays between two sockets of one loop inside the kernel, without copying to user space.</summary>

@@ -1,0 +1,85 @@
+using Ambient.Api;
+using Ambient.Hbone;
+using Ambient.Identity.Tls;
+using Ambient.Linux;
+
+namespace Ambient.Proxy.Tunnels;
+
+/// <summary>
+/// One HBONE connection, either end: HTTP/2 in TLS over a socket, on one loop. What a loop turn produces leaves in one send, and the
+/// loop's heartbeat keeps it alive. It ends by itself, with its peer, or by <see cref="DisposeAsync"/>.
+/// </summary>
+public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
+{
+    private readonly EventLoop _loop;
+    private readonly TlsConnection _tls;
+    private readonly IDisposable _heartbeat;
+    private readonly Task<ConnectionEnd> _running;
+
+    private Tunnel(EventLoop loop, TlsConnection tls, Func<TlsConnection, Http2Connection> connect)
+    {
+        _loop = loop;
+        _tls = tls;
+        PeerIdentity = tls.PeerIdentity;
+        Connection = connect(tls);
+        Connection.FlushRequested = () => _loop.AtEndOfTurn(this);
+        Connection.Flush(); // the preface
+        _heartbeat = loop.Every(HeartbeatPeriod, () => Connection.Tick(_loop.NowMilliseconds));
+        IdleSince = loop.NowMilliseconds;
+        _running = RunAsync();
+    }
+
+    /// <summary>Keep-alive times are whole seconds, so a second is fine enough to tell them.</summary>
+    public static readonly TimeSpan HeartbeatPeriod = TimeSpan.FromSeconds(1);
+
+    /// <summary>What a peer gets to answer our close_notify; longer than any round trip, and nobody waits for it.</summary>
+    private static readonly TimeSpan FarewellTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>The peer's identity, from its certificate.</summary>
+    public SpiffeId PeerIdentity { get; }
+
+    /// <summary>The HTTP/2 connection inside.</summary>
+    public Http2Connection Connection { get; }
+
+    /// <summary>When its last stream ended, in the loop's milliseconds.</summary>
+    public long IdleSince { get; internal set; }
+
+    /// <summary>Completes when the tunnel is over, with the reason; never fails.</summary>
+    public Task<ConnectionEnd> Ended => _running;
+
+    /// <summary>The end that opens streams. On the loop.</summary>
+    public static Tunnel Client(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget) =>
+        new(loop, tls, transport => Http2Connection.Client(transport, limits, budget));
+
+    /// <summary>The end that takes streams. On the loop.</summary>
+    public static Tunnel Server(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Http2Stream> onRequest) =>
+        new(loop, tls, transport => Http2Connection.Server(transport, limits, budget, onRequest));
+
+    /// <summary>Ends it at once, its streams with it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Connection.Abort(Http2ErrorCode.NoError);
+        await _running;
+    }
+
+    void IEndOfTurn.EndOfTurn() => Connection.Flush();
+
+    private async Task<ConnectionEnd> RunAsync()
+    {
+        try
+        {
+            var end = await Connection.RunAsync();
+            if (end.IsClean)
+            {
+                await _tls.CloseAsync(FarewellTime);
+            }
+
+            return end;
+        }
+        finally
+        {
+            _heartbeat.Dispose();
+            _tls.Dispose();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using Ambient.Hbone;
+using Ambient.Identity.Tls;
+using Ambient.Linux;
+
+namespace Ambient.Proxy.Tunnels;
+
+/// <summary>
+/// Takes HBONE connections from a listening socket and hands each request to its owner. One for each listener, on the
+/// listener's loop. Stopping in good order lets open streams go on; disposing cuts them.
+/// </summary>
+public sealed class TunnelServer : IDisposable
+{
+    private readonly TcpSocket _listener;
+    private readonly Func<CancellationToken, ValueTask<TlsContext>> _context;
+    private readonly TunnelServerOptions _options;
+    private readonly Func<Tunnel, Http2Stream, Task> _serve;
+    private readonly Action<TcpSocket, Exception> _refused;
+    private readonly HashSet<Tunnel> _tunnels = [];
+    private readonly HashSet<Task> _running = [];
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Makes a server; it does nothing until it runs.</summary>
+    /// <param name="listener">Listening; owned by the server from then on.</param>
+    /// <param name="context">The TLS context of the workload behind the listener, asked for each connection: certificates are renewed.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="serve">Serves one request; the stream is disposed when it returns. Must not throw for what a peer does.</param>
+    /// <param name="refused">Told of connections that did not become a tunnel; must not block.</param>
+    public TunnelServer(
+        TcpSocket listener,
+        Func<CancellationToken, ValueTask<TlsContext>> context,
+        TunnelServerOptions options,
+        Func<Tunnel, Http2Stream, Task> serve,
+        Action<TcpSocket, Exception> refused)
+    {
+        _listener = listener;
+        _context = context;
+        _options = options;
+        _serve = serve;
+        _refused = refused;
+    }
+
+    /// <summary>Serves until stopped and the last tunnel has ended. On the listener's loop.</summary>
+    public async Task RunAsync()
+    {
+        try
+        {
+            while (!_stopping.IsCancellationRequested)
+            {
+                var socket = await _listener.AcceptAsync();
+                Track(AcceptAsync(socket));
+            }
+        }
+        catch (Exception failure) when (_stopping.IsCancellationRequested && failure is LinuxException or ObjectDisposedException)
+        {
+            // the listener was closed to stop
+        }
+
+        while (_running.Count > 0)
+        {
+            await Task.WhenAll([.. _running]);
+            _running.RemoveWhere(static task => task.IsCompleted);
+        }
+    }
+
+    /// <summary>Takes no more connections nor streams; what is open goes on. On the loop.</summary>
+    public void Stop()
+    {
+        if (!_stopping.IsCancellationRequested)
+        {
+            _stopping.Cancel();
+            _listener.Dispose();
+            foreach (var tunnel in _tunnels)
+            {
+                tunnel.Connection.GoAway();
+            }
+        }
+    }
+
+    /// <summary>Stops, and cuts what is open. On the loop.</summary>
+    public void Abort()
+    {
+        Stop();
+        foreach (var tunnel in _tunnels.ToList())
+        {
+            tunnel.Connection.Abort(Http2ErrorCode.NoError);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task AcceptAsync(TcpSocket socket)
+    {
+        Tunnel tunnel;
+        try
+        {
+            socket.SetNoDelay();
+            // One deadline for both: a certificate that does not come keeps nobody waiting for longer than a handshake may.
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+            deadline.CancelAfter(_options.HandshakeTimeout);
+            var context = await _context(deadline.Token);
+            var tls = await TlsConnection.ServerAsync(socket, context, _options.HandshakeTimeout, _stopping.Token);
+            tunnel = null!;
+            tunnel = Tunnel.Server(_listener.Loop, tls, _options.Limits, _options.Budget, stream => Track(ServeAsync(tunnel, stream)));
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException or TimeoutException or InvalidOperationException)
+        {
+            _refused(socket, failure);
+            socket.Dispose();
+            return;
+        }
+
+        _tunnels.Add(tunnel);
+        if (_stopping.IsCancellationRequested)
+        {
+            tunnel.Connection.GoAway();
+        }
+
+        await tunnel.Ended;
+        _tunnels.Remove(tunnel);
+    }
+
+    private async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+    {
+        using (stream)
+        {
+            await _serve(tunnel, stream);
+        }
+    }
+
+    private void Track(Task task)
+    {
+        if (task.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        _running.RemoveWhere(static running => running.IsCompletedSuccessfully);
+        _running.Add(task);
+    }
+}
+
+/// <summary>Limits of a <see cref="TunnelServer"/>.</summary>
+/// <param name="Limits">Of each HTTP/2 connection.</param>
+/// <param name="Budget">Memory that all connections of the process share.</param>
+/// <param name="HandshakeTimeout">From the accepted socket to the finished handshake.</param>
+public sealed record TunnelServerOptions(Http2Limits Limits, ByteBudget Budget, TimeSpan HandshakeTimeout);

@@ -28,7 +28,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
     /// </summary>
     public void BeginFamily(MetricFamily family)
     {
-        var suffix = format == ExpositionFormat.PrometheusText && family.Type == "counter" ? "_total" : "";
+        var suffix = format == ExpositionFormat.PrometheusText && family.Type == "counter" && !family.Options.BareCounterName ? "_total" : "";
         if (family.Help.Length > 0)
         {
             Append("# HELP ");
@@ -43,7 +43,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
         Append(family.Name);
         Append(suffix);
         Append(" ");
-        Append(family.Type);
+        Append(format == ExpositionFormat.OpenMetrics && family.Options.BareCounterName ? "unknown" : family.Type);
         Append("\n");
     }
 

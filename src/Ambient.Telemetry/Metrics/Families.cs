@@ -15,7 +15,7 @@ public sealed class CounterFamily : MetricFamily<Counter>
     private protected override void Retire(Counter series, Func<Counter> total) => series.RetireInto(total());
 
     private protected override void WriteSeries(ExpositionWriter writer, Counter series) =>
-        writer.Sample(this, "_total", series.Labels, series.Value);
+        writer.Sample(this, Options.BareCounterName ? "" : "_total", series.Labels, series.Value);
 }
 
 /// <summary>Gauges of one name.</summary>

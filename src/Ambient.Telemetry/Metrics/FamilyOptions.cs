@@ -16,6 +16,12 @@ public sealed record FamilyOptions
     public IReadOnlyList<string> LabelsKeptInTotals { get; init; } = [];
 
     /// <summary>
+    /// Writes a counter without the suffix <c>_total</c>, for names that dashboards know without; its type is not declared to OpenMetrics,
+    /// which would not allow it.
+    /// </summary>
+    public bool BareCounterName { get; init; }
+
+    /// <summary>
     /// Most series that live at a time; what comes beyond is counted in the family's overflow series. The default keeps a family
     /// of 27 labels (about 1 KB of text a series) below 10 MB a scrape, a tenth of what scrapers commonly allow.
     /// </summary>

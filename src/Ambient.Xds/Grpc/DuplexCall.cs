@@ -41,6 +41,9 @@ public sealed class DuplexCall<TRequest, TResponse> : IAsyncDisposable
     /// <summary>The size of the response that was read last, in bytes.</summary>
     public int LastSize => _reader?.LastSize ?? 0;
 
+    /// <summary>Whether a connection was there and the call went out on it.</summary>
+    public bool Connected => _content.OpenedAsync().IsCompletedSuccessfully;
+
     /// <summary>Writes a request and waits until the transport took it.</summary>
     /// <exception cref="GrpcException">The stream is broken; the status is the server's if it gave one.</exception>
     public async ValueTask WriteAsync(TRequest message, CancellationToken cancellation = default)

@@ -83,7 +83,7 @@ public sealed class GrpcChannel : IDisposable
             request.Headers.TryAddWithoutValidation("grpc-timeout", StatusText.Timeout(timeout.Value));
         }
 
-        foreach (var (name, value) in _options.Metadata is null ? [] : await _options.Metadata(cancellation))
+        foreach (var (name, value) in await ReadMetadataAsync(cancellation))
         {
             if (!request.Headers.TryAddWithoutValidation(name, value))
             {
@@ -92,6 +92,19 @@ public sealed class GrpcChannel : IDisposable
         }
 
         return new DuplexCall<TRequest, TResponse>(this, _http, request, content, method, _options.MaxReceiveBytes, timeout);
+    }
+
+    private async ValueTask<IReadOnlyList<KeyValuePair<string, string>>> ReadMetadataAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return _options.Metadata is null ? [] : await _options.Metadata(cancellation);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // A token that is not there yet, for instance: trying again may help, as with a server that is not there.
+            throw new GrpcException(GrpcStatus.Unavailable, $"the headers for {Address} cannot be made: {failure.Message}", failure);
+        }
     }
 
     private SocketsHttpHandler CreateHandler() => new()

@@ -87,7 +87,7 @@ public static class GrpcEndpoints
                 {
                     await handler(
                         new MessageReader<TRequest>(http.Request.BodyReader, method.RequestParser, maxReceiveBytes),
-                        new MessageWriter<TResponse>(http.Response.BodyWriter),
+                        new MessageWriter<TResponse>(http.Response.BodyWriter, http.Response.StartAsync),
                         new ServerCallContext(http, cancellation.Token));
                     return (GrpcStatus.Ok, "");
                 }

@@ -13,8 +13,17 @@ public sealed class MessageWriter<T>
     private const int FlushAt = 64 * 1024;
 
     private readonly PipeWriter _pipe;
+    private Func<CancellationToken, Task>? _start;
 
-    internal MessageWriter(PipeWriter pipe) => _pipe = pipe;
+    /// <summary>
+    /// <paramref name="start"/> runs before the first byte: Kestrel wants a response started before, not between, the uses of its writer,
+    /// and a response that never starts can still have its status in its headers.
+    /// </summary>
+    internal MessageWriter(PipeWriter pipe, Func<CancellationToken, Task>? start = null)
+    {
+        _pipe = pipe;
+        _start = start;
+    }
 
     /// <summary>Writes one message and waits until the transport took it.</summary>
     public ValueTask WriteAsync(T message, CancellationToken cancellation) => WriteAsync([message], cancellation);
@@ -29,6 +38,12 @@ public sealed class MessageWriter<T>
         if (length > int.MaxValue)
         {
             throw new GrpcException(GrpcStatus.ResourceExhausted, $"a message of type {typeof(T).Name} has {length} bytes, more than can be framed");
+        }
+
+        if (_start is { } start)
+        {
+            _start = null;
+            await start(cancellation);
         }
 
         WritePrefix((uint)length);

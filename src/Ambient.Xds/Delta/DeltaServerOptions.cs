@@ -1,0 +1,36 @@
+using Ambient.Api.Discovery;
+
+namespace Ambient.Xds.Delta;
+
+/// <summary>How a <see cref="DeltaServer"/> serves.</summary>
+public sealed record DeltaServerOptions
+{
+    /// <summary>
+    /// Which resources a client that asks by name gets besides those that it named: given the resource, the client, and the names it
+    /// subscribed to. Called for every resource when names are subscribed, and for each changed one at a push.
+    /// </summary>
+    public Func<DeltaResource, Node, IReadOnlySet<string>, bool>? IsRelated { get; init; }
+
+    /// <summary>Short names of types for metrics and logs, by type.</summary>
+    public IReadOnlyDictionary<string, string> ShortNames { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        [ResourceTypes.Address] = "wds",
+        [ResourceTypes.Authorization] = "wads",
+    };
+
+    /// <summary>Most streams at a time. A node has one; ten thousand are twice the nodes that Kubernetes supports.</summary>
+    public int MaxStreams { get; init; } = 10_000;
+
+    /// <summary>Most names that one stream may subscribe to: a client that knows as many pods asks for all.</summary>
+    public int MaxNamesPerStream { get; init; } = 100_000;
+}
+
+/// <summary>The types of resources that a node proxy asks for.</summary>
+public static class ResourceTypes
+{
+    /// <summary>Workloads and services.</summary>
+    public const string Address = "type.googleapis.com/istio.workload.Address";
+
+    /// <summary>Authorization policies of layer 4.</summary>
+    public const string Authorization = "type.googleapis.com/istio.security.Authorization";
+}

@@ -27,16 +27,16 @@ public sealed record ConnectionParties
     /// <summary>The server's workload.</summary>
     public PartyDescription? Destination { get; init; }
 
-    /// <summary>The client's identity, proved by mutual TLS.</summary>
+    /// <summary>The client's identity.</summary>
     public SpiffeId? SourceIdentity { get; init; }
 
-    /// <summary>The server's identity, proved by mutual TLS.</summary>
+    /// <summary>The server's identity.</summary>
     public SpiffeId? DestinationIdentity { get; init; }
 
     /// <summary>The service that was addressed.</summary>
     public Service? Service { get; init; }
 
-    /// <summary>Whether mutual TLS protects it.</summary>
+    /// <summary>Whether mutual TLS protects it, and has proved the identities.</summary>
     public bool MutualTls { get; init; }
 
     internal TrafficLabels ToLabels(ConnectionFailure failure) => new()
@@ -54,8 +54,9 @@ public sealed record ConnectionParties
     internal AccessLogEntry ToEntry() => new()
     {
         Inbound = Inbound,
-        Source = (Source ?? PartyDescription.Unknown).ToLogPeer(SourceAddress, SourceIdentity),
-        Destination = (Destination ?? PartyDescription.Unknown).ToLogPeer(DestinationAddress, DestinationIdentity),
+        // Metrics may name whom a plaintext connection is meant for; the log names only what was proved.
+        Source = (Source ?? PartyDescription.Unknown).ToLogPeer(SourceAddress, MutualTls ? SourceIdentity : null),
+        Destination = (Destination ?? PartyDescription.Unknown).ToLogPeer(DestinationAddress, MutualTls ? DestinationIdentity : null),
         HboneAddress = HboneAuthority,
         DestinationService = Service?.Hostname,
     };

@@ -1,3 +1,4 @@
+using System.Net;
 using Ambient.Api;
 using Ambient.Hbone;
 using Ambient.Identity.Tls;
@@ -21,6 +22,8 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
         _loop = loop;
         _tls = tls;
         PeerIdentity = tls.PeerIdentity;
+        RemoteEndPoint = tls.RemoteEndPoint;
+        LocalEndPoint = tls.LocalEndPoint;
         Connection = connect(tls);
         Connection.FlushRequested = () => _loop.AtEndOfTurn(this);
         Connection.Flush(); // the preface
@@ -37,6 +40,12 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
 
     /// <summary>The peer's identity, from its certificate.</summary>
     public SpiffeId PeerIdentity { get; }
+
+    /// <summary>The peer's address.</summary>
+    public IPEndPoint RemoteEndPoint { get; }
+
+    /// <summary>Our address.</summary>
+    public IPEndPoint LocalEndPoint { get; }
 
     /// <summary>The HTTP/2 connection inside.</summary>
     public Http2Connection Connection { get; }

@@ -91,6 +91,19 @@ public sealed class TunnelServer : IDisposable
 
     private async Task AcceptAsync(TcpSocket socket)
     {
+        _options.SocketsChanged(1);
+        try
+        {
+            await ServeAsync(socket);
+        }
+        finally
+        {
+            _options.SocketsChanged(-1);
+        }
+    }
+
+    private async Task ServeAsync(TcpSocket socket)
+    {
         Tunnel tunnel;
         try
         {
@@ -144,4 +157,5 @@ public sealed class TunnelServer : IDisposable
 /// <param name="Limits">Of each HTTP/2 connection.</param>
 /// <param name="Budget">Memory that all connections of the process share.</param>
 /// <param name="HandshakeTimeout">From the accepted socket to the finished handshake.</param>
-public sealed record TunnelServerOptions(Http2Limits Limits, ByteBudget Budget, TimeSpan HandshakeTimeout);
+/// <param name="SocketsChanged">Told +1 for each accepted socket, and -1 when it is gone.</param>
+public sealed record TunnelServerOptions(Http2Limits Limits, ByteBudget Budget, TimeSpan HandshakeTimeout, Action<int> SocketsChanged);

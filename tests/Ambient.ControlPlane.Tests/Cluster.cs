@@ -38,7 +38,7 @@ internal static class Cluster
         }
     }
 
-    private static void Apply(this MeshModel model, JsonObject resource)
+    public static void Apply(this MeshModel model, JsonObject resource)
     {
         var key = ResourceKey.Of((string?)resource["metadata"]!["namespace"], (string)resource["metadata"]!["name"]!);
         switch (resource.Kind())
@@ -49,6 +49,19 @@ internal static class Cluster
             case "EndpointSlice": model.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;
             case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, resource.As(ResourceJson.Default.AuthorizationPolicy)); break;
             case "PeerAuthentication": model.PeerAuthentications.Offer(key, resource.As(ResourceJson.Default.PeerAuthentication)); break;
+            default: throw new NotSupportedException(resource.Kind());
+        }
+    }
+
+    public static void Remove(this MeshModel model, JsonObject resource)
+    {
+        var key = ResourceKey.Of((string?)resource["metadata"]!["namespace"], (string)resource["metadata"]!["name"]!);
+        switch (resource.Kind())
+        {
+            case "Pod": model.Pods.Set(key, null); break;
+            case "Service": model.Services.Set(key, null); break;
+            case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, null); break;
+            case "PeerAuthentication": model.PeerAuthentications.Offer(key, null); break;
             default: throw new NotSupportedException(resource.Kind());
         }
     }

@@ -17,6 +17,9 @@ internal sealed record MeshSettings
     /// <summary>The namespace whose policies hold for the whole mesh.</summary>
     public string RootNamespace { get; init; } = "istio-system";
 
+    /// <summary>Policies that name another revision are not ours.</summary>
+    public string Revision { get; init; } = "default";
+
     /// <summary>
     /// Whether policies marked <c>istio.io/dry-run</c> are sent. Off, as in Istio: a ztunnel older than 1.29 would enforce them.
     /// </summary>

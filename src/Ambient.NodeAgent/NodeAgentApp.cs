@@ -56,7 +56,7 @@ internal static class NodeAgentApp
         using var api = new KubernetesClient(KubeConfig.Default(), time);
         var pods = new PodDirectory(api, configuration.NodeName, time, loggers);
         var queue = new WorkQueue<string>("enrolment", logger: loggers.CreateLogger("enrolment"), time: time) { LongestPause = LongestPause };
-        using var probes = new ProbeExemption(configuration.Capture, configuration.KubeletUser);
+        using var probes = capture.CreateProbeExemption(configuration.Capture, configuration.KubeletUser);
         Enrolments? enrolments = null;
         var zds = new ZdsServer(
             configuration.ZdsPath, () => enrolments!.Snapshot(), () => AddAll(queue, pods), time, loggers.CreateLogger<ZdsServer>());
@@ -101,7 +101,7 @@ internal static class NodeAgentApp
         await using var plugin = await new PluginListener(configuration.RunFolder, enrolments, metrics, loggers).StartAsync(stop);
         running.Add(zds.RunAsync(end.Token));
         running.Add(queue.RunAsync(enrolments.ReconcileAsync, Workers, end.Token));
-        running.Add(VerifyAsync(enrolments, configuration.VerifyInterval, time, end.Token));
+        running.Add(LookAfterAsync(enrolments, () => AddAll(queue, pods), configuration.VerifyInterval, time, end.Token));
         if (configuration.InstallPlugin)
         {
             running.Add(installer.RunAsync(end.Token));
@@ -113,7 +113,7 @@ internal static class NodeAgentApp
         if (configuration.InstallPlugin && await IsUninstalledAsync(api, configuration.AgentNamespace))
         {
             installer.Uninstall();
-            await ProbeExemption.UninstallAsync(CancellationToken.None);
+            await probes.UninstallAsync(CancellationToken.None);
         }
     }
 
@@ -163,12 +163,23 @@ internal static class NodeAgentApp
         }
     }
 
-    private static async Task VerifyAsync(Enrolments enrolments, TimeSpan interval, TimeProvider time, CancellationToken cancellation)
+    /// <summary>
+    /// Verifies and reconciles everything again and again. Reading the rules of a pod back costs some processes, so after a round as
+    /// much as nineteen times its length passes: a twentieth of a core at most.
+    /// </summary>
+    private static async Task LookAfterAsync(
+        Enrolments enrolments, Action reconcile, TimeSpan interval, TimeProvider time, CancellationToken cancellation)
     {
+        const int RestPerWork = 19;
+        var rest = interval;
         while (true)
         {
-            await Task.Delay(interval, time, cancellation);
+            await Task.Delay(rest, time, cancellation);
+            var start = time.GetTimestamp();
             await enrolments.VerifyAsync(cancellation);
+            reconcile();
+            var work = time.GetElapsedTime(start) * RestPerWork;
+            rest = work > interval ? work : interval;
         }
     }
 }

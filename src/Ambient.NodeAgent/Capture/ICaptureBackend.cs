@@ -16,4 +16,7 @@ internal interface ICaptureBackend
 
     /// <summary>Takes the rules out; a namespace without them is fine.</summary>
     Task RemoveAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation);
+
+    /// <summary>The same packet filter's rules for the node.</summary>
+    IProbeRules ProbeRules(CaptureOptions options, int kubeletUser);
 }

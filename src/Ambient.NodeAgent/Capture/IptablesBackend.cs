@@ -9,6 +9,8 @@ internal sealed class IptablesBackend : ICaptureBackend
 {
     public string Name => "iptables";
 
+    public IProbeRules ProbeRules(CaptureOptions options, int kubeletUser) => new IptablesProbeRules(options, kubeletUser);
+
     public async Task ApplyAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation)
     {
         foreach (var family in Families(options))

@@ -11,6 +11,8 @@ internal sealed class NftablesBackend : ICaptureBackend
 
     public string Name => "nftables";
 
+    public IProbeRules ProbeRules(CaptureOptions options, int kubeletUser) => new NftablesProbeRules(options, kubeletUser);
+
     public async Task ApplyAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation)
     {
         await NamespaceCommands.RunAsync(ns, "nft", ["-f", "-"], NftablesRules.Script(options), cancellation);

@@ -8,6 +8,9 @@ internal sealed class PodCapture(ICaptureBackend backend)
     /// <summary>The packet filter in use.</summary>
     public string Backend => backend.Name;
 
+    /// <summary>What lets the kubelet's probes through to captured pods.</summary>
+    public ProbeExemption CreateProbeExemption(CaptureOptions options, int kubeletUser) => new(backend.ProbeRules(options, kubeletUser));
+
     /// <summary>
     /// Chooses the packet filter: nftables where it is wanted and works, iptables otherwise. Asked once, in the node's own namespace.
     /// </summary>
@@ -29,7 +32,7 @@ internal sealed class PodCapture(ICaptureBackend backend)
     /// <summary>Applies and reads back; safe to repeat.</summary>
     public async Task ApplyAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation)
     {
-        options = await ForNamespaceAsync(ns, options, cancellation);
+        options = ForNamespace(ns, options);
         // Rules first: until the routes are there, captured connections fail, none passes by.
         await backend.ApplyAsync(ns, options, cancellation);
         await CaptureRouting.ApplyAsync(ns, options.IPv6, cancellation);
@@ -41,12 +44,12 @@ internal sealed class PodCapture(ICaptureBackend backend)
 
     /// <summary>Null where everything is in place, otherwise what is not.</summary>
     public async Task<string?> FindDriftAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation) =>
-        await FindDriftInAsync(ns, await ForNamespaceAsync(ns, options, cancellation), cancellation);
+        await FindDriftInAsync(ns, ForNamespace(ns, options), cancellation);
 
     /// <summary>Takes rules and routes out.</summary>
     public async Task RemoveAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation)
     {
-        options = await ForNamespaceAsync(ns, options, cancellation);
+        options = ForNamespace(ns, options);
         await backend.RemoveAsync(ns, options, cancellation);
         await CaptureRouting.RemoveAsync(ns, options.IPv6, cancellation);
     }
@@ -55,14 +58,7 @@ internal sealed class PodCapture(ICaptureBackend backend)
         await backend.FindDriftAsync(ns, options, cancellation) ?? await CaptureRouting.FindDriftAsync(ns, options.IPv6, cancellation);
 
     /// <summary>A namespace whose loopback has no IPv6 cannot redirect to it, and has no IPv6 traffic to capture.</summary>
-    private static async Task<CaptureOptions> ForNamespaceAsync(NetworkNamespace ns, CaptureOptions options, CancellationToken cancellation)
-    {
-        if (!options.IPv6)
-        {
-            return options;
-        }
-
-        var disabled = await NamespaceCommands.TryRunAsync(ns, "cat", ["/proc/sys/net/ipv6/conf/lo/disable_ipv6"], cancellation);
-        return options with { IPv6 = disabled?.Trim() == "0" };
-    }
+    private static CaptureOptions ForNamespace(NetworkNamespace ns, CaptureOptions options) => !options.IPv6
+        ? options
+        : options with { IPv6 = ns.ReadText("/proc/sys/net/ipv6/conf/lo/disable_ipv6")?.Trim() == "0" };
 }

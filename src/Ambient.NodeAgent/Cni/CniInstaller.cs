@@ -16,6 +16,9 @@ internal sealed class CniInstaller(AgentConfiguration configuration, AgentMetric
     /// <summary>Not every file system reports changes, so the folder is looked at this often in any case.</summary>
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(15);
 
+    /// <summary>Where a containerized agent puts a copy of itself.</summary>
+    private const string CopyFolder = "ambient-cni";
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Whether the plugin stands in the chain.</summary>
@@ -67,8 +70,15 @@ internal sealed class CniInstaller(AgentConfiguration configuration, AgentMetric
         }
 
         File.Delete(ProgramPath);
+        if (Directory.Exists(CopyPath))
+        {
+            Directory.Delete(CopyPath, recursive: true);
+        }
+
         logger.Uninstalled(configuration.CniConfigFolder);
     }
+
+    private string CopyPath => Path.Combine(configuration.CniBinFolder, CopyFolder);
 
     private string ProgramPath => Path.Combine(configuration.CniBinFolder, CniConfiguration.PluginType);
 
@@ -99,17 +109,49 @@ internal sealed class CniInstaller(AgentConfiguration configuration, AgentMetric
     /// <summary>The runtime runs a program by its name in the folder: a script that starts this very program as a plugin.</summary>
     private void InstallProgram()
     {
-        var program = Environment.ProcessPath ?? throw new IOException("The path of this program is not known.");
-        var script = $"#!/bin/sh\nexec '{program.Replace("'", "'\\''", StringComparison.Ordinal)}' cni\n";
+        Directory.CreateDirectory(configuration.CniBinFolder);
+        var script = $"#!/bin/sh\nexec {InstalledProgram()} cni\n";
         if (File.Exists(ProgramPath) && File.ReadAllText(ProgramPath) == script)
         {
             return;
         }
 
-        Directory.CreateDirectory(configuration.CniBinFolder);
         WriteAtomically(ProgramPath, script);
         File.SetUnixFileMode(ProgramPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+    }
+
+    /// <summary>
+    /// How a shell of the node starts this program. Where the node's root is mounted, the agent runs in a container and the node's
+    /// runtime cannot reach its files, so they are copied beside the script.
+    /// </summary>
+    private string InstalledProgram()
+    {
+        var program = Environment.ProcessPath ?? throw new IOException("The path of this program is not known.");
+        if (configuration.HostRoot.Length == 0)
+        {
+            return $"'{program.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        }
+
+        CopyNewer(AppContext.BaseDirectory, CopyPath);
+        return $"\"$(dirname \"$0\")\"/{CopyFolder}/{Path.GetFileName(program)}";
+    }
+
+    /// <summary>File by file beside its place and then moved there: a plugin that runs meanwhile has whole files, old or new.</summary>
+    private static void CopyNewer(string from, string to)
+    {
+        foreach (var source in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, source));
+            if (File.Exists(target) && File.GetLastWriteTimeUtc(target) == File.GetLastWriteTimeUtc(source))
+            {
+                continue;
+            }
+
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(source, $"{target}.tmp", overwrite: true);
+            File.Move($"{target}.tmp", target, overwrite: true);
+        }
     }
 
     private void InstallEntry(string path)

@@ -19,7 +19,7 @@ namespace Ambient.NodeAgent.Enrolment;
 /// From step 3 on a connection either passes ztunnel or fails. What the agent wrote on the pod is never asked; what the kernel and
 /// ztunnel say is.
 /// </summary>
-internal sealed class Enrolments(
+internal sealed partial class Enrolments(
     PodDirectory pods,
     EnablementSelector selector,
     CaptureOptions options,
@@ -36,36 +36,20 @@ internal sealed class Enrolments(
     /// <summary>Where ztunnel is told; set once, because the server needs this object's snapshot in turn.</summary>
     public required ZdsServer Ztunnel { private get; init; }
 
-    /// <summary>What a ztunnel that connects is told: every pod that is to be proxied, with its namespace where it is known.</summary>
+    /// <summary>
+    /// What a ztunnel that connects is told: every captured pod, and those of an earlier run whose namespace is not found yet, which
+    /// it is to keep if it has them.
+    /// </summary>
     public IReadOnlyList<ZdsPod> Snapshot() =>
         [.. from enrolled in _enrolled.Values
-            where enrolled.Namespace is null || enrolled.Captured
+            where enrolled.Captured || enrolled is { Namespace: null, Annotated: Redirection.Enabled }
             let pod = pods.Find(enrolled.Uid)
-            where pod is not null
+            where pod is not null && !HasEnded(pod)
             select Describe(pod, enrolled)];
 
     /// <summary>How many pods want to be in the mesh and are not captured.</summary>
-    public int Uncaptured => pods.All.Count(pod => Decide(pod) is { Enrol: true }
+    public int Uncaptured => pods.All.Count(pod => !HasEnded(pod) && Decide(pod) is { Enrol: true }
         && !(_enrolled.TryGetValue(pod.Metadata.Uid!, out var enrolled) && enrolled.Captured));
-
-    /// <summary>Knows the pods that were in the mesh before this agent started, so that ztunnel is not told to drop them.</summary>
-    public async Task RestoreAsync(CancellationToken cancellation)
-    {
-        foreach (var pod in pods.All.Where(pod => pod.Metadata.Annotation(Annotations.Redirection) is not null && Decide(pod) is { Enrol: true }))
-        {
-            var enrolled = _enrolled.GetOrAdd(pod.Metadata.Uid!, static uid => new EnrolledPod(uid));
-            enrolled.Annotated = pod.Metadata.Annotation(Annotations.Redirection);
-            try
-            {
-                await FindNamespaceAsync(enrolled, pod, cancellation);
-                await ReconcileAsync(enrolled, pod, cancellation);
-            }
-            catch (Exception failure) when (failure is CaptureException or ZdsException)
-            {
-                logger.NotYet(pod.Metadata.Namespace, pod.Metadata.Name, failure.Message); // the queue tries again
-            }
-        }
-    }
 
     /// <summary>The container runtime makes a pod's sandbox: null where its containers may start, otherwise why not.</summary>
     public async Task<string?> AddFromRuntimeAsync(
@@ -84,8 +68,7 @@ internal sealed class Enrolments(
                 return null;
             }
 
-            var enrolled = _enrolled.GetOrAdd(pod.Metadata.Uid!, static uid => new EnrolledPod(uid));
-            await enrolled.Turn.WaitAsync(cancellation);
+            var enrolled = await TakeTurnAsync(pod, cancellation);
             try
             {
                 enrolled.Enter(await finder.OpenAsync(netns, addresses, cancellation));
@@ -94,12 +77,17 @@ internal sealed class Enrolments(
                 await EnrolAsync(enrolled, pod, cancellation);
                 return null;
             }
+            catch (Exception failure) when (failure is CaptureException or ZdsException)
+            {
+                await WarnAsync(enrolled, pod, "CaptureFailed", failure.Message, cancellation);
+                throw;
+            }
             finally
             {
                 enrolled.Turn.Release();
             }
         }
-        catch (Exception failure) when (failure is CaptureException or ZdsException or PodUnknownException)
+        catch (Exception failure) when (failure is CaptureException or ZdsException or PodUnknownException or IOException or HttpRequestException)
         {
             logger.Refused(ns, name, failure.Message);
             return failure.Message;
@@ -118,60 +106,30 @@ internal sealed class Enrolments(
         }
         else if (Decide(pod) is { Enrol: true })
         {
-            await ReconcileAsync(_enrolled.GetOrAdd(uid, static uid => new EnrolledPod(uid)), pod, cancellation);
+            await JoinAsync(pod, cancellation);
         }
     }
 
-    /// <summary>Reads the rules of all captured pods back and puts them right where something took them out.</summary>
-    public async Task VerifyAsync(CancellationToken cancellation)
+    private async Task JoinAsync(Pod pod, CancellationToken cancellation)
     {
-        foreach (var enrolled in _enrolled.Values)
+        if (AddressesOf(pod).Count == 0 && !_enrolled.ContainsKey(pod.Metadata.Uid!))
         {
-            await enrolled.Turn.WaitAsync(cancellation);
-            try
-            {
-                if (enrolled is { Captured: true, Namespace: { } ns } && pods.Find(enrolled.Uid) is { } pod
-                    && await capture.FindDriftAsync(ns, options.For(pod), cancellation) is { } drift)
-                {
-                    metrics.Drift();
-                    enrolled.Captured = false;
-                    await reports.WarnAsync(pod, "CaptureLost", $"Traffic was not captured as it should be ({drift}); the rules are applied again.", cancellation);
-                    await EnrolAsync(enrolled, pod, cancellation);
-                }
-            }
-            catch (Exception failure) when (failure is CaptureException or ZdsException)
-            {
-                logger.NotYet(null, enrolled.Uid, failure.Message);
-            }
-            finally
-            {
-                enrolled.Turn.Release();
-            }
+            return; // its sandbox is still being made; the plugin asks for it, or a later change of the pod does
         }
 
-        await probes.ReassertAsync(cancellation);
-    }
-
-    private async Task ReconcileAsync(EnrolledPod enrolled, Pod pod, CancellationToken cancellation)
-    {
-        await enrolled.Turn.WaitAsync(cancellation);
+        var enrolled = await TakeTurnAsync(pod, cancellation);
         try
         {
             if (enrolled.Namespace is null)
             {
-                if (AddressesOf(pod).Count == 0)
-                {
-                    return; // its sandbox is still being made; the plugin asks for it, or a later change of the pod does
-                }
-
                 await FindNamespaceAsync(enrolled, pod, cancellation);
             }
 
             await EnrolAsync(enrolled, pod, cancellation);
         }
-        catch (CaptureException failure)
+        catch (Exception failure) when (failure is CaptureException or ZdsException)
         {
-            await reports.WarnAsync(pod, "CaptureFailed", failure.Message, cancellation);
+            await WarnAsync(enrolled, pod, "CaptureFailed", failure.Message, cancellation);
             throw;
         }
         finally
@@ -197,19 +155,29 @@ internal sealed class Enrolments(
 
         if (!Ztunnel.Knows(enrolled.Uid, ns.Id))
         {
-            try
-            {
-                await Ztunnel.AddAsync(Describe(pod, enrolled), cancellation);
-            }
-            catch (ZdsException)
-            {
-                await AnnotateAsync(enrolled, pod, "pending", cancellation);
-                throw;
-            }
+            await TellZtunnelAsync(enrolled, pod, cancellation);
         }
 
         await probes.AddAsync(enrolled.Uid, enrolled.Addresses, cancellation);
-        await AnnotateAsync(enrolled, pod, "enabled", cancellation);
+        await AnnotateAsync(enrolled, pod, Redirection.Enabled, cancellation);
+        enrolled.Warned = null;
+    }
+
+    /// <summary>
+    /// A pod that ztunnel never took is marked as pending. One that it had taken stays marked as enabled while ztunnel is away: its
+    /// rules are in place, so nothing reaches it past ztunnel, and the control plane would tell its peers to talk to it in plaintext.
+    /// </summary>
+    private async Task TellZtunnelAsync(EnrolledPod enrolled, Pod pod, CancellationToken cancellation)
+    {
+        try
+        {
+            await Ztunnel.AddAsync(Describe(pod, enrolled), cancellation);
+        }
+        catch (ZdsException) when (enrolled.Annotated != Redirection.Enabled)
+        {
+            await AnnotateAsync(enrolled, pod, Redirection.Pending, cancellation);
+            throw;
+        }
     }
 
     /// <summary>Undoes all of it. The namespace stays open until the rules are out, so that a failure can be tried again.</summary>
@@ -223,28 +191,57 @@ internal sealed class Enrolments(
         await enrolled.Turn.WaitAsync(cancellation);
         try
         {
-            await probes.RemoveAsync(uid, cancellation);
-            if (pod is not null && !HasEnded(pod) && enrolled is { Captured: true, Namespace: { } ns })
+            if (enrolled.Left)
             {
-                await capture.RemoveAsync(ns, options.For(pod), cancellation);
+                return;
+            }
+
+            await probes.RemoveAsync(uid, cancellation);
+            var lives = pod is not null && !HasEnded(pod);
+            if (lives && enrolled is { Namespace: null, Annotated: not null })
+            {
+                await FindNamespaceAsync(enrolled, pod!, cancellation); // it has rules of ours and would be cut off with them
+            }
+
+            if (lives && enrolled.Namespace is { } ns)
+            {
+                await capture.RemoveAsync(ns, options.For(pod!), cancellation);
                 enrolled.Captured = false;
             }
 
             await Ztunnel.DeleteAsync(uid, cancellation);
             records.Delete(uid);
-            if (pod is not null && !HasEnded(pod))
+            if (lives)
             {
-                await AnnotateAsync(enrolled, pod, null, cancellation);
+                await AnnotateAsync(enrolled, pod!, null, cancellation);
             }
 
             _enrolled.TryRemove(uid, out _);
+            enrolled.Leave();
         }
         finally
         {
             enrolled.Turn.Release();
         }
+    }
 
-        enrolled.Dispose();
+    /// <summary>The pod's state, held by the caller until it releases the turn.</summary>
+    private async Task<EnrolledPod> TakeTurnAsync(Pod pod, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var enrolled = _enrolled.GetOrAdd(
+                pod.Metadata.Uid!,
+                static (uid, annotated) => new EnrolledPod(uid) { Annotated = annotated },
+                pod.Metadata.Annotation(Annotations.Redirection));
+            await enrolled.Turn.WaitAsync(cancellation);
+            if (!enrolled.Left)
+            {
+                return enrolled;
+            }
+
+            enrolled.Turn.Release();
+        }
     }
 
     private async Task FindNamespaceAsync(EnrolledPod enrolled, Pod pod, CancellationToken cancellation)
@@ -280,6 +277,15 @@ internal sealed class Enrolments(
             await reports.AnnotateAsync(pod, Annotations.Redirection, value, cancellation);
             enrolled.Annotated = value;
             logger.Annotated(pod.Metadata.Namespace, pod.Metadata.Name, value ?? "removed");
+        }
+    }
+
+    private async Task WarnAsync(EnrolledPod enrolled, Pod pod, string reason, string message, CancellationToken cancellation)
+    {
+        if (enrolled.Warned != message)
+        {
+            enrolled.Warned = message;
+            await reports.WarnAsync(pod, reason, message, cancellation);
         }
     }
 

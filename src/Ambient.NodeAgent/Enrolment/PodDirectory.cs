@@ -43,7 +43,8 @@ internal sealed class PodDirectory
         try
         {
             var pod = await _api.GetAsync(ResourceKinds.Pods, ns, name, cancellation);
-            return _byUid.GetOrAdd(pod.Metadata.Uid!, pod);
+            _byUid.TryAdd(pod.Metadata.Uid!, pod); // the watch may be behind; where it is not, its copy is at least as new
+            return pod;
         }
         catch (Exception failure) when (failure is IOException or HttpRequestException)
         {

@@ -62,7 +62,8 @@ internal sealed class PodNamespaceFinder(ProcessNamespaces processes, string hos
         return found;
     }
 
-    private static async Task<string?> WhyNotOwnedAsync(NetworkNamespace ns, IReadOnlyList<IPAddress> addresses, CancellationToken cancellation)
+    /// <summary>Null where one of the namespace's interfaces carries an address of the pod, otherwise why it is not the pod's.</summary>
+    public static async Task<string?> WhyNotOwnedAsync(NetworkNamespace ns, IReadOnlyList<IPAddress> addresses, CancellationToken cancellation)
     {
         using var own = NetworkNamespace.Current();
         if (own.Id == ns.Id)

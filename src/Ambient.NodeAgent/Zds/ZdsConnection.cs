@@ -57,18 +57,8 @@ internal sealed class ZdsConnection(SeqPacketSocket socket) : IDisposable
         try
         {
             ReadHello(await ReceiveAsync(cancellation).WaitAsync(Deadline, cancellation));
-            foreach (var pod in snapshot())
-            {
-                var request = new PendingRequest(pod.Namespace is null ? pod.ToKeep() : pod.ToAdd(), pod);
-                if (await ExchangeAsync(request, ReceiveAsync(cancellation), cancellation) is { Length: > 0 } error)
-                {
-                    refused(pod, error);
-                }
-            }
-
-            var sent = new PendingRequest(new WorkloadRequest { SnapshotSent = new SnapshotSent() }, null);
-            await ExchangeAsync(sent, ReceiveAsync(cancellation), cancellation);
-            await ServeChangesAsync(cancellation);
+            var receiving = await SendSnapshotAsync(snapshot(), refused, ReceiveAsync(cancellation), cancellation);
+            await ServeChangesAsync(receiving, cancellation);
         }
         finally
         {
@@ -99,10 +89,35 @@ internal sealed class ZdsConnection(SeqPacketSocket socket) : IDisposable
         }
     }
 
-    /// <summary>One receive is always outstanding: after a request it brings the answer, otherwise the end, or what nobody asked for.</summary>
-    private async Task ServeChangesAsync(CancellationToken cancellation)
+    /// <summary>Returns the receive that is outstanding then.</summary>
+    private async Task<Task<byte[]>> SendSnapshotAsync(
+        IReadOnlyList<ZdsPod> pods, Action<ZdsPod, string> refused, Task<byte[]> receiving, CancellationToken cancellation)
     {
-        var receiving = ReceiveAsync(cancellation);
+        foreach (var pod in pods)
+        {
+            var request = new PendingRequest(pod.Namespace is null ? pod.ToKeep() : pod.ToAdd(), pod);
+            try
+            {
+                if (await ExchangeAsync(request, receiving, cancellation) is { Length: > 0 } error)
+                {
+                    refused(pod, error);
+                }
+            }
+            catch (ObjectDisposedException) when (pod.Namespace is { Handle.IsClosed: true })
+            {
+                continue; // it left since the snapshot was taken; nothing was sent, so the receive still stands
+            }
+
+            receiving = ReceiveAsync(cancellation);
+        }
+
+        await ExchangeAsync(new PendingRequest(new WorkloadRequest { SnapshotSent = new SnapshotSent() }, null), receiving, cancellation);
+        return ReceiveAsync(cancellation);
+    }
+
+    /// <summary>One receive is always outstanding: after a request it brings the answer, otherwise the end, or what nobody asked for.</summary>
+    private async Task ServeChangesAsync(Task<byte[]> receiving, CancellationToken cancellation)
+    {
         while (true)
         {
             var queued = _requests.Reader.WaitToReadAsync(cancellation).AsTask();

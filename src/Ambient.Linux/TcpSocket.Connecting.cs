@@ -29,26 +29,46 @@ public sealed partial class TcpSocket
         Register(Libc.EpollIn);
     }
 
-    /// <summary>Takes the next connection, which belongs to this loop too.</summary>
-    /// <exception cref="LinuxException">
-    /// Out of descriptors or memory: wait a while, then accept again; the waiting connections are not lost.
-    /// </exception>
+    /// <summary>Connections that had to wait because descriptors or memory ran out, since the listener was made.</summary>
+    public long AcceptsHeldBack { get; private set; }
+
+    /// <summary>
+    /// Takes the next connection, which belongs to this loop too. When descriptors or memory run out the connections wait in the
+    /// kernel's backlog, and it is tried again every 100 ms: existing connections end and free some.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The listener was closed.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<TcpSocket> AcceptAsync()
     {
         while (true)
         {
-            if (TryAccept() is { } accepted)
+            var exhausted = false;
+            try
             {
-                return accepted;
+                if (TryAccept() is { } accepted)
+                {
+                    return accepted;
+                }
+            }
+            catch (LinuxException failure) when (IsExhaustion(failure.Error))
+            {
+                AcceptsHeldBack++;
+                exhausted = true;
             }
 
-            await _readable.WaitAsync();
+            if (exhausted)
+            {
+                await Loop.DelayAsync(TimeSpan.FromMilliseconds(100));
+            }
+            else
+            {
+                await _readable.WaitAsync();
+            }
         }
     }
 
-    /// <summary>Takes a connection that is waiting, or returns null. Throws as <see cref="AcceptAsync"/>.</summary>
+    /// <summary>Takes a connection that is waiting, or returns null.</summary>
+    /// <exception cref="LinuxException">Out of descriptors or memory; the waiting connections are not lost.</exception>
     public unsafe TcpSocket? TryAccept()
     {
         var peer = stackalloc byte[SocketAddressCodec.MaxSize];
@@ -71,7 +91,7 @@ public sealed partial class TcpSocket
                 case Errno.EAGAIN:
                     _readable.Clear();
                     return null;
-                case Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM or Errno.EINVAL or Errno.EBADF:
+                case var error when IsExhaustion(error) || error is Errno.EINVAL or Errno.EBADF:
                     throw new LinuxException(accepted.Error, $"accept on {LocalEndPoint}");
                 default:
                     // The connection died while it waited (accept(2) names a dozen network errors for this): take the next.
@@ -149,6 +169,8 @@ public sealed partial class TcpSocket
             registration.Unregister();
         }
     }
+
+    private static bool IsExhaustion(Errno error) => error is Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM;
 
     private static unsafe void ThrowIfFailed(int descriptor, IPEndPoint remote)
     {

@@ -104,6 +104,39 @@ public sealed class AllocationTests : IAsyncLifetime
         Assert.True(await collecting > 10);
     }
 
+    [Fact]
+    public Task Connections_wait_while_descriptors_are_used_up() => _loop.RunAsync(async () =>
+    {
+        using var listener = Sockets.Listen(_loop);
+        using var client = await Sockets.ConnectAsync(_loop, listener.LocalEndPoint);
+        var accepting = AcceptWithoutDescriptors(listener);
+        while (listener.AcceptsHeldBack == 0)
+        {
+            await _loop.DelayAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        using var server = await accepting;
+        Assert.Equal(client.LocalEndPoint, server.RemoteEndPoint);
+    }).WithinLimit();
+
+    /// <summary>The first attempt meets a full table of descriptors, the next one does not.</summary>
+    private static unsafe Task<TcpSocket> AcceptWithoutDescriptors(TcpSocket listener)
+    {
+        const int OpenFiles = 7;
+        var limits = stackalloc ulong[2];
+        Libc.GetResourceLimit(OpenFiles, limits);
+        var lowered = stackalloc ulong[2] { 3, limits[1] };
+        Libc.SetResourceLimit(OpenFiles, lowered);
+        try
+        {
+            return listener.AcceptAsync().AsTask();
+        }
+        finally
+        {
+            Libc.SetResourceLimit(OpenFiles, limits);
+        }
+    }
+
     private static async Task EchoAsync(TcpSocket socket)
     {
         var buffer = new byte[100];

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ambient.Api;
@@ -99,7 +100,7 @@ public sealed class CertificateDetails
     {
         Der = der;
         using var certificate = X509CertificateLoader.LoadCertificate(der.Span);
-        SerialNumber = certificate.SerialNumber;
+        SerialNumber = new BigInteger(certificate.SerialNumberBytes.Span, isUnsigned: true, isBigEndian: true).ToString();
         NotBefore = certificate.NotBefore.ToUniversalTime();
         NotAfter = certificate.NotAfter.ToUniversalTime();
         foreach (var extension in certificate.Extensions)
@@ -114,7 +115,7 @@ public sealed class CertificateDetails
     /// <summary>The certificate in DER.</summary>
     public ReadOnlyMemory<byte> Der { get; }
 
-    /// <summary>The serial number in hexadecimal digits.</summary>
+    /// <summary>The serial number in decimal digits.</summary>
     public string SerialNumber { get; }
 
     /// <summary>Begin of its validity.</summary>

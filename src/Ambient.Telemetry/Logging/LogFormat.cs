@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Net;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -53,42 +51,45 @@ internal readonly record struct LogLine(
 
     private void WritePlain(IBufferWriter<byte> output)
     {
-        var text = new StringBuilder(256);
-        text.Append(TimeText).Append('\t').Append(LogLevels.NameOf(Level)).Append('\t').Append(Scope);
+        var text = new LineText(output);
+        text.Append(Time);
+        text.Append("\t"u8);
+        text.Append(LogLevels.NameOf(Level));
+        text.Append("\t"u8);
+        text.Append(Scope);
         foreach (var span in Spans)
         {
-            text.Append(':');
-            AppendPlain(text, span);
+            text.Append(":"u8);
+            text.AppendVisible(span);
         }
 
-        text.Append('\t');
-        AppendPlain(text, Message);
-        var separator = '\t';
+        text.Append("\t"u8);
+        text.AppendVisible(Message);
+        var separator = "\t"u8;
         var template = TemplateOf(Values);
         for (var index = 0; index < Values.Count; index++)
         {
             var (key, value) = Values[index];
             if (value is not null && key != TemplateKey && !IsInMessage(template, key))
             {
-                AppendPlain(text, ref separator, key, value);
+                AppendPlain(ref text, separator, key, value);
+                separator = " "u8;
             }
         }
 
         if (ErrorText is { } error)
         {
-            AppendPlain(text, ref separator, "error", error);
+            AppendPlain(ref text, separator, "error", error);
+            separator = " "u8;
         }
 
         if (Stack is { } stack)
         {
-            AppendPlain(text, ref separator, "stack", stack);
+            AppendPlain(ref text, separator, "stack", stack);
         }
 
-        text.Append('\n');
-        foreach (var chunk in text.GetChunks())
-        {
-            Encoding.UTF8.GetBytes(chunk.Span, output);
-        }
+        text.Append("\n"u8);
+        text.Complete();
     }
 
     private void WriteJson(IBufferWriter<byte> output)
@@ -153,61 +154,18 @@ internal readonly record struct LogLine(
                 json.WriteNumber(key, number);
                 break;
             default:
-                json.WriteString(key, TextOf(value));
+                json.WriteString(key, LineText.TextOf(value));
                 break;
         }
     }
 
-    private static void AppendPlain(StringBuilder text, ref char separator, string key, object value)
+    private static void AppendPlain(ref LineText text, ReadOnlySpan<byte> separator, string key, object value)
     {
-        text.Append(separator).Append(key).Append('=');
-        separator = ' ';
-        if (value is IPEndPoint or IPAddress or BareText or bool or int or long or short or byte or ushort or uint or ulong or double or float)
-        {
-            text.Append(TextOf(value));
-            return;
-        }
-
-        text.Append('"');
-        foreach (var letter in TextOf(value))
-        {
-            _ = letter switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                _ => AppendVisible(text, letter),
-            };
-        }
-
-        text.Append('"');
+        text.Append(separator);
+        text.Append(key);
+        text.Append("="u8);
+        text.AppendValue(value);
     }
-
-    /// <summary>A line stays one line and columns stay columns, whatever a peer put into a name.</summary>
-    private static void AppendPlain(StringBuilder text, string value)
-    {
-        foreach (var letter in value)
-        {
-            AppendVisible(text, letter);
-        }
-    }
-
-    private static StringBuilder AppendVisible(StringBuilder text, char letter) => letter switch
-    {
-        '\n' => text.Append("\\n"),
-        '\r' => text.Append("\\r"),
-        '\t' => text.Append("\\t"),
-        _ when char.IsControl(letter) => text.Append(CultureInfo.InvariantCulture, $"\\u{{{(int)letter:x}}}"),
-        _ => text.Append(letter),
-    };
-
-    private static string TextOf(object value) => value switch
-    {
-        TimeSpan time => $"{(long)time.TotalMilliseconds}ms",
-        bool flag => flag ? "true" : "false",
-        IEnumerable<string> many => string.Join(", ", many),
-        IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
-        _ => value.ToString() ?? "",
-    };
 
     private static string? TemplateOf(IReadOnlyList<KeyValuePair<string, object?>> values) =>
         values.Count > 0 && values[^1].Key == TemplateKey ? values[^1].Value as string : null;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Ambient.Telemetry.Metrics;
 using Microsoft.Extensions.Logging;
 
@@ -125,17 +126,17 @@ public sealed class LogOutput : ILoggerProvider, ISupportExternalScope, IAsyncDi
             return known.Level;
         }
 
-        private List<string> Spans()
+        private IReadOnlyList<string> Spans()
         {
-            var spans = new List<string>();
-            output._scopes.ForEachScope(static (span, list) =>
+            var spans = new StrongBox<List<string>?>();
+            output._scopes.ForEachScope(static (span, box) =>
             {
                 if (span?.ToString() is { Length: > 0 } text)
                 {
-                    list.Add(text);
+                    (box.Value ??= []).Add(text);
                 }
             }, spans);
-            return spans;
+            return spans.Value ?? (IReadOnlyList<string>)[];
         }
 
         private sealed record Known(LogFilter Filter, LogLevel Level);

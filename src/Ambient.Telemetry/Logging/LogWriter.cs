@@ -11,6 +11,12 @@ internal sealed class LogWriter : IAsyncDisposable
     /// <summary>As many as ztunnel holds; at 500 bytes a line that is 5 MB.</summary>
     public const int MaxLines = 10_000;
 
+    /// <summary>
+    /// Lines gather this long before they are written together: waking the writer for each line costs its logger more than the line does,
+    /// and people who read along do not notice.
+    /// </summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(5);
+
     private readonly Stream _output;
     private readonly object _lock = new();
     private readonly Thread _thread;
@@ -99,6 +105,11 @@ internal sealed class LogWriter : IAsyncDisposable
                 }
 
                 Monitor.Wait(_lock);
+            }
+
+            if (!_closed)
+            {
+                Monitor.Wait(_lock, Gathering);
             }
 
             (_filling, _emptying) = (_emptying, _filling);

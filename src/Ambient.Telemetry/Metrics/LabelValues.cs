@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace Ambient.Telemetry.Metrics;
 
 /// <summary>
@@ -9,6 +12,12 @@ public sealed class LabelValues : IEquatable<LabelValues>
     /// <summary>The values of a family without labels.</summary>
     public static readonly LabelValues None = new();
 
+    /// <summary>
+    /// Different in each process. Names come from peers too; whoever finds some that collide fills one family's bounded table with them
+    /// and no more.
+    /// </summary>
+    private static readonly ulong Seed = (ulong)Random.Shared.NextInt64();
+
     private readonly string[] _values;
     private readonly int _hash;
 
@@ -16,14 +25,14 @@ public sealed class LabelValues : IEquatable<LabelValues>
     public LabelValues(params ReadOnlySpan<string> values)
     {
         _values = values.ToArray();
-        var hash = new HashCode();
+        var hash = Seed;
         foreach (var value in _values)
         {
             ArgumentNullException.ThrowIfNull(value, nameof(values));
-            hash.Add(value, StringComparer.Ordinal);
+            hash = Mix(hash, value);
         }
 
-        _hash = hash.ToHashCode();
+        _hash = (int)(hash ^ (hash >> 32));
     }
 
     /// <summary>How many values there are.</summary>
@@ -45,4 +54,24 @@ public sealed class LabelValues : IEquatable<LabelValues>
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(',', _values);
+
+    /// <summary>Eight bytes a step: a connection of 27 labels hashes half a kilobyte, and the general-purpose hash took microseconds.</summary>
+    private static ulong Mix(ulong hash, string value)
+    {
+        const ulong Prime = 0x9E3779B97F4A7C15;
+        var bytes = MemoryMarshal.AsBytes(value.AsSpan());
+        hash = (hash ^ (ulong)bytes.Length) * Prime;
+        while (bytes.Length >= sizeof(ulong))
+        {
+            hash = BitOperations.RotateLeft((hash ^ MemoryMarshal.Read<ulong>(bytes)) * Prime, 29);
+            bytes = bytes[sizeof(ulong)..];
+        }
+
+        foreach (var unit in bytes)
+        {
+            hash = BitOperations.RotateLeft((hash ^ unit) * Prime, 29);
+        }
+
+        return hash;
+    }
 }

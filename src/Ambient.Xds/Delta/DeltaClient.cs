@@ -63,12 +63,20 @@ public sealed class DeltaClient
         }
 
         var (answered, ask) = held.Wait(name);
-        if (ask)
+        try
         {
-            await _demands.Writer.WriteAsync((held, name), cancellation);
-        }
+            if (ask)
+            {
+                await _demands.Writer.WriteAsync((held, name), cancellation);
+            }
 
-        await answered.WaitAsync(cancellation);
+            await answered.WaitAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            held.Leave(name, answered);
+            throw;
+        }
     }
 
     /// <summary>Connects, and connects again when a stream ends, until it is cancelled.</summary>

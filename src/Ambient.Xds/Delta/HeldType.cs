@@ -10,7 +10,7 @@ internal sealed class HeldType(DeltaSubscription subscription)
 
     private readonly Dictionary<string, string> _versions = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Waiting> _waiting = new(StringComparer.Ordinal);
 
     public DeltaSubscription Subscription => subscription;
 
@@ -44,14 +44,15 @@ internal sealed class HeldType(DeltaSubscription subscription)
         return request;
     }
 
-    /// <summary>A task that completes when the name was answered, and whether it has to be asked for.</summary>
+    /// <summary>A task that completes when the name was answered, and whether it has to be asked for. Ends with <see cref="Leave"/>.</summary>
     public (Task Answered, bool Ask) Wait(string name)
     {
         lock (_lock)
         {
             if (_waiting.TryGetValue(name, out var waiting))
             {
-                return (waiting.Task, false);
+                waiting.Count++;
+                return (waiting.Answered.Task, false);
             }
 
             if (_waiting.Count >= MaxWaiting)
@@ -59,9 +60,21 @@ internal sealed class HeldType(DeltaSubscription subscription)
                 throw new InvalidOperationException($"{MaxWaiting} names of {subscription.TypeUrl} are being waited for; {name} is not asked for.");
             }
 
-            waiting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiting = new Waiting();
             _waiting.Add(name, waiting);
-            return (waiting.Task, true);
+            return (waiting.Answered.Task, true);
+        }
+    }
+
+    /// <summary>Somebody no longer waits; a name that nobody waits for is not asked for again.</summary>
+    public void Leave(string name, Task answered)
+    {
+        lock (_lock)
+        {
+            if (_waiting.TryGetValue(name, out var waiting) && waiting.Answered.Task == answered && --waiting.Count == 0)
+            {
+                _waiting.Remove(name);
+            }
         }
     }
 
@@ -107,8 +120,15 @@ internal sealed class HeldType(DeltaSubscription subscription)
         {
             if (_waiting.Remove(name, out var waiting))
             {
-                waiting.SetResult();
+                waiting.Answered.SetResult();
             }
         }
+    }
+
+    private sealed class Waiting
+    {
+        public TaskCompletionSource Answered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public int Count { get; set; } = 1;
     }
 }

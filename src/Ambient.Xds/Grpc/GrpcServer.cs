@@ -25,6 +25,9 @@ public sealed class GrpcServer : IHttpApplication<HttpContext>, IAsyncDisposable
     /// <summary>One stream a connection is usual; a client that wants many more has another purpose.</summary>
     private const int MaxStreams = 256;
 
+    /// <summary>Each costs a descriptor and a few kilobytes before anybody has shown who they are. Four times the nodes of the largest clusters.</summary>
+    private const int MaxConnections = 20_000;
+
     private readonly Dictionary<string, RequestDelegate> _methods = new(StringComparer.Ordinal);
     private readonly IReadOnlyList<GrpcListener> _listeners;
     private readonly ILogger _logger;
@@ -101,6 +104,7 @@ public sealed class GrpcServer : IHttpApplication<HttpContext>, IAsyncDisposable
         options.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         options.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
         options.Limits.Http2.MaxStreamsPerConnection = MaxStreams;
+        options.Limits.MaxConcurrentConnections = MaxConnections;
         foreach (var listener in _listeners)
         {
             options.Listen(listener.EndPoint, listen =>

@@ -131,11 +131,12 @@ public sealed class DeltaClientTests : IAsyncLifetime
         Assert.Equal(["pod-2"], sink.Held.Keys);
         Assert.Equal("1", (await stream.ReadAsync()).ResponseNonce);
 
-        // A demand without answer is repeated on the next stream, and a caller may give up.
+        // A demand without answer is repeated on the next stream, but not one whose callers have all given up.
         using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.DemandAsync(ResourceTypes.Address, "pod-3", patience.Token));
-        Assert.Equal(["pod-3"], (await stream.ReadAsync()).ResourceNamesSubscribe);
         var waiting = client.DemandAsync(ResourceTypes.Address, "pod-3", default);
+        Assert.Equal(["pod-3"], (await stream.ReadAsync()).ResourceNamesSubscribe);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.DemandAsync(ResourceTypes.Address, "pod-3", patience.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.DemandAsync(ResourceTypes.Address, "pod-4", patience.Token));
         stream.End(new GrpcException(GrpcStatus.Internal, "crash"));
         var again = await AcceptAsync(held: "pod-2=1 pod-3=");
         await again.SendAsync(Response("1", ("pod-3", "1", "x")));

@@ -46,7 +46,7 @@ public sealed partial class Http2Connection
     {
         SendReset(stream.Id, code);
         stream.Fail(new Http2StreamException(stream.Id, code, $"stream {stream.Id} was reset by this side ({code}): {why}"));
-        Work.Spend(WorkBudget.CausedReset, "streams that we had to reset");
+        ChargeForReset();
     }
 
     /// <summary>A stream error on a stream that has no object: refused as malformed, or closed long ago.</summary>
@@ -54,7 +54,16 @@ public sealed partial class Http2Connection
     {
         SendReset(streamId, code);
         _resetStreams.Add(streamId);
-        Work.Spend(WorkBudget.CausedReset, "streams that we had to reset");
+        ChargeForReset();
+    }
+
+    /// <summary>Resets that the peer provokes count like those that it sends (CVE-2025-8671). Also outside of a read pass.</summary>
+    private void ChargeForReset()
+    {
+        if (!Work.TrySpend(WorkBudget.CausedReset))
+        {
+            FailConnection(Http2ErrorCode.EnhanceYourCalm, "the work budget is used up, last by streams that we had to reset");
+        }
     }
 
     private static string StatusText(int status) => status switch

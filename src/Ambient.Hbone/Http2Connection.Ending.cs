@@ -12,6 +12,9 @@ public sealed partial class Http2Connection
     /// <summary>What was produced last may still go out to a peer that reads; not longer than this.</summary>
     private static readonly TimeSpan LingerTime = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long the last GOAWAY of a server waits for its peer to have seen the first one: a slow round trip.</summary>
+    private const long DrainMilliseconds = 1_000;
+
     private ConnectionEnd? _end;
     private TaskCompletionSource? _flushSettled;
     private long _startedAt = -1;
@@ -21,6 +24,7 @@ public sealed partial class Http2Connection
     private long _lingerUntil = -1;
     private long _now = -1;
     private int _goAwayLastStreamId = int.MaxValue;
+    private bool _isDraining;
     private bool _goAwaySent;
     private bool _goAwayReceived;
     private bool _isTransportDone;
@@ -63,9 +67,13 @@ public sealed partial class Http2Connection
             SendPing(KeepAlivePing);
         }
 
-        if (_drainDueAt >= 0 && nowMilliseconds >= _drainDueAt)
+        if (_isDraining && _end is null)
         {
-            SendFinalGoAway();
+            _drainDueAt = _drainDueAt < 0 ? nowMilliseconds + DrainMilliseconds : _drainDueAt;
+            if (nowMilliseconds >= _drainDueAt)
+            {
+                SendFinalGoAway();
+            }
         }
     }
 
@@ -76,7 +84,7 @@ public sealed partial class Http2Connection
     /// </summary>
     public void GoAway()
     {
-        if (IsEnding && _goAwaySent || _end is not null)
+        if (_goAwaySent || _end is not null)
         {
             return;
         }
@@ -85,7 +93,7 @@ public sealed partial class Http2Connection
         SendGoAway(IsServer ? int.MaxValue : 0, Http2ErrorCode.NoError, "");
         if (IsServer)
         {
-            _drainDueAt = _now < 0 ? long.MaxValue : _now + 1_000;
+            _isDraining = true;
             SendPing(DrainPing);
         }
 
@@ -106,7 +114,7 @@ public sealed partial class Http2Connection
             return true;
         }
 
-        if (opaque == DrainPing && _drainDueAt >= 0)
+        if (opaque == DrainPing && _isDraining)
         {
             SendFinalGoAway();
             return true;
@@ -149,7 +157,7 @@ public sealed partial class Http2Connection
 
     private void SendFinalGoAway()
     {
-        _drainDueAt = -1;
+        _isDraining = false;
         _goAwayLastStreamId = _lastPeerStreamId;
         SendGoAway(_goAwayLastStreamId, Http2ErrorCode.NoError, "");
         FinishIfDrained();
@@ -179,7 +187,7 @@ public sealed partial class Http2Connection
             return;
         }
 
-        if (_goAwaySent && _drainDueAt < 0)
+        if (_goAwaySent && !_isDraining)
         {
             Finish(new ConnectionEnd(ConnectionEndReason.Drained), sendGoAway: false);
         }
@@ -197,7 +205,7 @@ public sealed partial class Http2Connection
 
     private void OnTransportClosed()
     {
-        var isMidFrame = _phase != Phase.FrameHeader || _stagedCount > 0;
+        var isMidFrame = _phase is not (Phase.FrameHeader or Phase.Preface) || _stagedCount > 0;
         Finish(
             ActiveStreams == 0 && !isMidFrame
                 ? new ConnectionEnd(_goAwayReceived ? ConnectionEndReason.PeerGoAway : ConnectionEndReason.PeerClosed)
@@ -223,6 +231,10 @@ public sealed partial class Http2Connection
         if (sendGoAway)
         {
             SendGoAway(_lastPeerStreamId, end.Code, end.Detail ?? "");
+            if (_end is not null)
+            {
+                return; // the transport failed while saying so
+            }
         }
 
         _end = end;

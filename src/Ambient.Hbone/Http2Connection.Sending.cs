@@ -56,9 +56,12 @@ public sealed partial class Http2Connection
         Pump();
     }
 
+    /// <summary>Nothing more goes in before a flush.</summary>
+    internal bool IsTransportFull => _flushPending || _unflushed >= FlushAt;
+
     /// <summary>The transport takes data and both windows are open.</summary>
     internal bool CanSend(Http2Stream stream) =>
-        !_flushPending && _end is null && _sendWindow > 0 && stream.SendWindow > 0 && _unflushed < FlushAt;
+        !IsTransportFull && _end is null && _sendWindow > 0 && stream.SendWindow > 0;
 
     /// <summary>The longest frame that the windows and the peer allow a stream.</summary>
     internal int AllowedBy(Http2Stream stream) => (int)Math.Min(MostPayload, Math.Min(stream.SendWindow, _sendWindow));
@@ -77,7 +80,12 @@ public sealed partial class Http2Connection
     /// <summary>Lends the transport's memory behind the place of a frame header to a stream's writer.</summary>
     internal bool TryLease(Http2Stream stream, out Memory<byte> memory)
     {
-        var whole = _output.GetMemory(FrameHeader.Size + LeastFrameRoom);
+        if (!TryGetMemory(FrameHeader.Size + LeastFrameRoom, out var whole))
+        {
+            memory = default;
+            return false;
+        }
+
         _lease = stream;
         _leaseHeader = whole[..FrameHeader.Size];
         memory = whole[FrameHeader.Size..];
@@ -103,7 +111,12 @@ public sealed partial class Http2Connection
     internal int SendData(Http2Stream stream, ByteQueue queue, int wanted, bool isLast)
     {
         _lease = null;
-        var memory = _output.GetMemory(FrameHeader.Size + Math.Min(wanted, LeastFrameRoom)).Span;
+        if (!TryGetMemory(FrameHeader.Size + Math.Min(wanted, LeastFrameRoom), out var lent))
+        {
+            return 0; // and the stream is gone
+        }
+
+        var memory = lent.Span;
         var count = Math.Min(wanted, memory.Length - FrameHeader.Size);
         var flags = isLast && count == queue.Length ? FrameFlags.EndStream : FrameFlags.None;
         FrameHeader.Write(memory, count, FrameType.Data, flags, stream.Id);
@@ -139,8 +152,7 @@ public sealed partial class Http2Connection
         _lease = null;
         if (!_flushPending)
         {
-            _output.Write(bytes);
-            _unflushed += bytes.Length;
+            WriteToTransport(bytes);
         }
         else if (_backlog.WrittenCount + bytes.Length <= MostBacklog)
         {
@@ -153,6 +165,34 @@ public sealed partial class Http2Connection
         }
 
         MarkDirty();
+    }
+
+    /// <summary>A transport that has failed says so at the first touch.</summary>
+    private bool TryGetMemory(int size, out Memory<byte> memory)
+    {
+        try
+        {
+            memory = _output.GetMemory(size);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            OnTransportFailed(exception);
+            memory = default;
+            return false;
+        }
+    }
+
+    private void WriteToTransport(ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty && TryGetMemory(1, out var memory))
+        {
+            var count = Math.Min(memory.Length, bytes.Length);
+            bytes[..count].CopyTo(memory.Span);
+            _output.Advance(count);
+            _unflushed += count;
+            bytes = bytes[count..];
+        }
     }
 
     private void FlushSoon()
@@ -248,8 +288,7 @@ public sealed partial class Http2Connection
         TakeFlushResult();
         if (_backlog.WrittenCount > 0 && !_isTransportDone)
         {
-            _output.Write(_backlog.WrittenSpan);
-            _unflushed += _backlog.WrittenCount;
+            WriteToTransport(_backlog.WrittenSpan);
             _backlog.ResetWrittenCount();
             if (_backlog.Capacity > MostBacklog / 16)
             {

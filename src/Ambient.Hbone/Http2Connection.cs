@@ -88,6 +88,14 @@ public sealed partial class Http2Connection : IAsyncDisposable
     /// </summary>
     public Action? FlushRequested { get; set; }
 
+    /// <summary>The connection has ended; <see cref="RunAsync"/> is closing its transport.</summary>
+    internal bool IsOver => _end is not null;
+
+    internal ConnectionEnd? Ended => _end;
+
+    /// <summary>The newest stream that the peer opened.</summary>
+    internal int LastRequest => _lastPeerStreamId;
+
     internal SegmentPool Segments { get; }
 
     internal WorkBudget Work { get; } = new();

@@ -16,6 +16,7 @@ public sealed partial class Http2Stream
     private int _turnLeft;
     private long _turn = -1;
     private int _leased;
+    private bool _keepsTurn;
     private int _dribbled;
     private bool _endQueued;
     private bool _localEnded;
@@ -126,7 +127,9 @@ public sealed partial class Http2Stream
     {
         if (!IsReady && !_isClosed && SendWindow > 0 && (_sending.Length > 0 || _writer.IsWaiting))
         {
-            _connection.Ready.Add(this);
+            // Cut short by a full transport, a turn goes on later; else the unlucky would get less, round after round.
+            _keepsTurn = _connection.InTurn == this && _turnLeft > 0 && _connection.IsTransportFull;
+            _connection.Ready.Add(this, atFront: _keepsTurn);
             _connection.MarkDirty();
         }
     }
@@ -135,7 +138,8 @@ public sealed partial class Http2Stream
     internal void TakeTurn()
     {
         _turn = _connection.Turn;
-        _turnLeft = _connection.Limits.SendQuantum;
+        _turnLeft = _keepsTurn ? _turnLeft : _connection.Limits.SendQuantum;
+        _keepsTurn = false;
         while (_sending.Length > 0 && _turnLeft > 0 && _connection.CanSend(this))
         {
             SendFrame();
@@ -186,7 +190,13 @@ public sealed partial class Http2Stream
         var wanted = (int)Math.Min(_sending.Length, _connection.AllowedBy(this));
         var isLast = _endQueued && _trailers is null;
         var isCutByWindow = wanted < _sending.Length && wanted == SendWindow;
-        OnSent(_connection.SendData(this, _sending, wanted, isLast), isCutByWindow);
+        var sent = _connection.SendData(this, _sending, wanted, isLast);
+        if (_isClosed)
+        {
+            return;
+        }
+
+        OnSent(sent, isCutByWindow);
         if (isLast && _sending.Length == 0 && !_isClosed)
         {
             OnEnded();

@@ -117,9 +117,10 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
     /// <summary>RST_STREAM from the peer.</summary>
     internal void OnReset(Http2ErrorCode code)
     {
-        var isClean = code is Http2ErrorCode.NoError or Http2ErrorCode.Cancel;
         var error = new Http2StreamException(Id, code, $"stream {Id} was reset by the peer ({code})");
-        if (isClean)
+
+        // A tunnel whose user went away has ended; a message cut short has not.
+        if (Request.IsConnect && code is (Http2ErrorCode.NoError or Http2ErrorCode.Cancel))
         {
             _remoteEnded = true;
         }

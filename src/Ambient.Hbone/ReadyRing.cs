@@ -8,21 +8,28 @@ internal sealed class ReadyRing
 
     public bool IsEmpty => _first is null;
 
-    public void Add(Http2Stream stream)
+    public void Add(Http2Stream stream, bool atFront)
     {
         stream.IsReady = true;
-        stream.PreviousReady = _last;
-        stream.NextReady = null;
-        if (_last is null)
+        stream.PreviousReady = atFront ? null : _last;
+        stream.NextReady = atFront ? _first : null;
+        if (stream.PreviousReady is { } previous)
         {
-            _first = stream;
+            previous.NextReady = stream;
         }
         else
         {
-            _last.NextReady = stream;
+            _first = stream;
         }
 
-        _last = stream;
+        if (stream.NextReady is { } next)
+        {
+            next.PreviousReady = stream;
+        }
+        else
+        {
+            _last = stream;
+        }
     }
 
     public Http2Stream Take()

@@ -39,10 +39,17 @@ internal sealed class WorkBudget
 
     public int Points => _points;
 
-    public void Spend(int points, string what)
+    /// <summary>Takes points. False if there are none left.</summary>
+    public bool TrySpend(int points)
     {
         _points -= points;
-        if (_points < 0)
+        return _points >= 0;
+    }
+
+    /// <summary>Takes points, inside a read pass.</summary>
+    public void Spend(int points, string what)
+    {
+        if (!TrySpend(points))
         {
             throw new ConnectionErrorException(Http2ErrorCode.EnhanceYourCalm, $"the work budget is used up, last by {what}");
         }

@@ -12,11 +12,6 @@ namespace Ambient.Proxy.Relaying;
 /// </summary>
 public static class TunnelRelay
 {
-    /// <summary>
-    /// Room asked of the tunnel for one receive. A TLS record holds 16 KiB; the tunnel hands out what it has, up to that.
-    /// </summary>
-    private const int ReceiveSize = 16 * 1024;
-
     /// <summary>Receives in a row before the loop's other connections have their turn: 64 of 16 KiB are a megabyte.</summary>
     private const int RoundsPerTurn = 64;
 
@@ -46,9 +41,10 @@ public static class TunnelRelay
         {
             while (true)
             {
+                // No size is asked for: the tunnel hands out what is left of a TLS record, and a whole one would not fit it.
                 // Memory is asked for only once there is something to put into it: an idle connection holds none.
                 await from.WaitReadableAsync();
-                var result = from.TryReceive(to.GetMemory(ReceiveSize).Span);
+                var result = from.TryReceive(to.GetMemory().Span);
                 to.Advance(result.Ok ? result.Count : 0);
                 if (result.WouldBlock)
                 {

@@ -1,0 +1,33 @@
+using System.Net;
+
+namespace Ambient.Ztunnel.Headers;
+
+/// <summary>The <c>forwarded</c> header (RFC 7239): who opened the connection, and the service that it asked for.</summary>
+internal static class Forwarded
+{
+    public const string Name = "forwarded";
+
+    public static string Of(IPEndPoint client, string? serviceHostname) =>
+        serviceHostname is null ? $"for=\"{client}\"" : $"for=\"{client}\";host={serviceHostname}";
+
+    /// <summary>The host that a header names, in quotes or not; null without.</summary>
+    public static string? Host(string? header)
+    {
+        if (header is null || header.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return null;
+        }
+
+        foreach (var range in header.AsSpan().Split(';'))
+        {
+            var part = header.AsSpan()[range].Trim();
+            if (part.StartsWith("host=", StringComparison.OrdinalIgnoreCase))
+            {
+                var host = part["host=".Length..].Trim('"');
+                return host.IsEmpty ? null : host.ToString();
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,194 @@
+using System.Net;
+using Ambient.Hbone;
+using Ambient.Linux;
+using Ambient.Mesh.Authorization;
+using Ambient.Mesh.Model;
+using Ambient.Mesh.Routing;
+using Ambient.Proxy.Connections;
+using Ambient.Proxy.Relaying;
+using Ambient.Proxy.Tunnels;
+using Ambient.Ztunnel.Headers;
+using Ambient.Ztunnel.Pods;
+
+namespace Ambient.Ztunnel.Paths;
+
+/// <summary>
+/// Carries the requests that peers' tunnels bring to a pod on port 15008, to its application.
+/// <code>
+/// tunnel ── CONNECT ─► 1 request ─► 2 workload ─► 3 destination ─► 4 policies ─► 5 application ─► 6 200 ─► 7 relay ─► 8 record
+///                        400          503          400, 503         401           503
+/// </code>
+/// 1. Is it a CONNECT with an authority?
+/// 2. Whose listener is it: the mesh's record of the pod.
+/// 3. Is the destination the pod, and which of its ports?
+/// 4. Do the policies let the peer's proved identity in? The connection registers first, so that no change is missed, and is closed
+///    when a later change forbids it.
+/// 5. Connect to the application from the client's own address.
+/// 6. Answer, with what the peer's telemetry wants to know of the workload.
+/// 7. Relay until both directions have ended.
+/// 8. One record: log line and metrics.
+/// </summary>
+internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+{
+    private readonly InboundGate _gate = new(plane);
+
+    public async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+    {
+        var started = plane.Telemetry.Time.GetTimestamp();
+
+        // 1. A CONNECT with an authority?
+        var request = stream.Request;
+        if (!request.IsConnect || !HboneAuthority.TryParse(request.Authority, out var authority))
+        {
+            Refuse(tunnel, stream, HttpStatusCode.BadRequest, request.IsConnect
+                ? $"authority '{request.Authority}' is not HOST:PORT"
+                : $"method {request.Method} is not CONNECT");
+            return;
+        }
+
+        // 2. Whose listener is it?
+        var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
+        if (workload is null)
+        {
+            Refuse(tunnel, stream, HttpStatusCode.ServiceUnavailable, $"failed to fetch information about local workload: {pod.Key} is not known");
+            return;
+        }
+
+        // 3. The pod, and which port?
+        var mesh = plane.Mesh.Current;
+        var network = plane.Configuration.Network;
+        var decision = InboundRouter.Decide(mesh, new InboundRequest(network, workload, tunnel.LocalEndPoint.Address, authority));
+        if (decision.Destination is not { } destination)
+        {
+            Refuse(tunnel, stream, (HttpStatusCode)decision.Status, decision.Detail!);
+            return;
+        }
+
+        var parties = Parties(tunnel, stream, workload, decision, InboundRouter.Attribute(
+            mesh, workload, destination.Port, Forwarded.Host(request.Fields[Forwarded.Name])));
+        var report = ConnectionReport.Open(plane.Telemetry, parties, started);
+        await CarryAsync(new Inbound(tunnel, stream, workload, decision, destination, report));
+    }
+
+    private async Task CarryAsync(Inbound inbound)
+    {
+        var (tunnel, stream, workload, decision, destination, report) = inbound;
+
+        // 4. Do the policies let it in?
+        TcpSocket? application = null;
+        var facts = new ConnectionFacts(tunnel.RemoteEndPoint.Address, tunnel.PeerIdentity, destination.Address, destination.Port);
+        using var live = data.Live.Register(workload.Uid, facts, reason =>
+        {
+            report.Verdict = (ConnectionFailure.Denied, reason);
+            stream.Reset(Http2ErrorCode.Cancel);
+            application?.Abort();
+        });
+        var (allowed, reason) = await _gate.JudgeAsync(workload, facts);
+        if (!allowed)
+        {
+            report.Complete(ConnectionFailure.Denied, $"connection closed due to policy rejection: {reason}");
+            Answer(stream, HttpStatusCode.Unauthorized);
+            return;
+        }
+
+        // 5. The application.
+        try
+        {
+            application = await ConnectAsync(decision, destination, tunnel);
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException)
+        {
+            report.Complete(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
+            Answer(stream, HttpStatusCode.ServiceUnavailable);
+            return;
+        }
+
+        using (application)
+        {
+            // 6. The answer.
+            ReadOnlySpan<HeaderField> baggage = plane.Configuration.ResponseBaggage ? [new HeaderField(Baggage.Name, Baggage.Of(workload))] : [];
+            stream.Respond((int)HttpStatusCode.OK, baggage, endStream: false);
+            if (decision.ProxyProtocol && decision.ProxyDestination is { } named)
+            {
+                await SendAsync(application, ProxyProtocolHeader.Of(
+                    tunnel.RemoteEndPoint, named, tunnel.PeerIdentity, report.Parties.Service?.Hostname));
+            }
+
+            // 7. Relay.
+            using var entry = pod.Track(new TrackedConnection(
+                tunnel.RemoteEndPoint, tunnel.LocalEndPoint, destination, OutboundKind.Hbone, Inbound: true));
+            var end = await TunnelRelay.RunAsync(application, stream, false, report);
+
+            // 8. Record.
+            report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+        }
+    }
+
+    private Task<TcpSocket> ConnectAsync(InboundDecision decision, IPEndPoint destination, Tunnel tunnel)
+    {
+        if (decision.ProxyProtocol && plane.Configuration.LocalhostAppTunnel)
+        {
+            // The header names the client; the connection itself may come from loopback.
+            var loopback = destination.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? IPAddress.Loopback : IPAddress.IPv6Loopback;
+            return sockets.ConnectAsync(data.Loop, new IPEndPoint(loopback, destination.Port));
+        }
+
+        return sockets.ConnectAsync(data.Loop, destination, tunnel.RemoteEndPoint.Address);
+    }
+
+    private static async Task SendAsync(TcpSocket socket, byte[] header)
+    {
+        for (var sent = 0; sent < header.Length;)
+        {
+            var result = socket.TrySend(header.AsSpan(sent));
+            if (result.Ok)
+            {
+                sent += result.Count;
+            }
+            else if (result.WouldBlock)
+            {
+                await socket.WaitWritableAsync();
+            }
+            else
+            {
+                return; // the relay meets the same error and tells it
+            }
+        }
+    }
+
+    private ConnectionParties Parties(Tunnel tunnel, Http2Stream stream, Workload workload, InboundDecision decision, Service? service)
+    {
+        // A gateway's address says nothing about the client behind it; then only its baggage does.
+        var from = stream.Request.Fields["x-forwarded-network"];
+        var viaGateway = from is not null && !string.Equals(from, plane.Configuration.Network, StringComparison.OrdinalIgnoreCase);
+        var known = viaGateway ? null : plane.Mesh.Current.FindWorkload(plane.Configuration.Network, tunnel.RemoteEndPoint.Address);
+        return new ConnectionParties
+        {
+            Inbound = true,
+            SourceAddress = tunnel.RemoteEndPoint,
+            DestinationAddress = tunnel.LocalEndPoint,
+            HboneAuthority = stream.Request.Authority,
+            Source = known is not null ? PartyDescription.Of(known) : plane.Configuration.ResponseBaggage ? Baggage.Read(stream.Request.Fields) : null,
+            Destination = PartyDescription.Of(workload),
+            SourceIdentity = tunnel.PeerIdentity,
+            DestinationIdentity = workload.Identity,
+            Service = service,
+            MutualTls = true,
+        };
+    }
+
+    private void Refuse(Tunnel tunnel, Http2Stream stream, HttpStatusCode status, string error)
+    {
+        ConnectionReport.Refuse(
+            plane.Telemetry,
+            new ConnectionParties { Inbound = true, SourceAddress = tunnel.RemoteEndPoint, DestinationAddress = tunnel.LocalEndPoint, HboneAuthority = stream.Request.Authority },
+            error);
+        Answer(stream, status);
+    }
+
+    /// <summary>A refusal has no body and no words: who is refused need not learn why.</summary>
+    private static void Answer(Http2Stream stream, HttpStatusCode status) => stream.Respond((int)status, [], endStream: true);
+
+    private sealed record Inbound(
+        Tunnel Tunnel, Http2Stream Stream, Workload Workload, InboundDecision Decision, IPEndPoint Destination, ConnectionReport Report);
+}

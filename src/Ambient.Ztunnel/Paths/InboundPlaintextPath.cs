@@ -1,0 +1,108 @@
+using System.Net;
+using Ambient.Linux;
+using Ambient.Mesh.Authorization;
+using Ambient.Mesh.Routing;
+using Ambient.Proxy.Connections;
+using Ambient.Proxy.Relaying;
+using Ambient.Ztunnel.Pods;
+
+namespace Ambient.Ztunnel.Paths;
+
+/// <summary>
+/// Carries the connections that come to a pod outside of any tunnel, from the capture on port 15006 to its application.
+/// <code>
+/// client ── 15006 ──► 1 destination ─► 2 workload ─► 3 policies ─► 4 application ─► 5 relay ─► 6 record
+///                        refused         refused       refused         refused
+/// </code>
+/// 1. Where the client wanted to go; never to a port of the proxy.
+/// 2. Which workload it is.
+/// 3. Do the policies let in somebody without identity? The connection registers first and is closed when a change forbids it.
+/// 4. Connect to the application from the client's own address.
+/// 5. Relay until both directions have ended.
+/// 6. One record: log line and metrics.
+/// </summary>
+internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+{
+    private readonly InboundGate _gate = new(plane);
+
+    public async Task ServeAsync(TcpSocket client)
+    {
+        var started = plane.Telemetry.Time.GetTimestamp();
+        sockets.Prepare(client);
+
+        // 1. Where did the client want to go?
+        client.TryGetOriginalDestination(out var destination);
+        var source = client.RemoteEndPoint;
+        if (IllegalPorts.Contains(destination.Port))
+        {
+            Refuse(source, destination, $"{RouteExplanation.Words(RefusalReason.SelfCall)}: port {destination.Port} is a port of the proxy itself");
+            return;
+        }
+
+        // 2. Which workload is it?
+        var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
+        if (workload is null)
+        {
+            Refuse(source, destination, $"failed to fetch information about local workload: {pod.Key} is not known");
+            return;
+        }
+
+        var mesh = plane.Mesh.Current;
+        var known = mesh.FindWorkload(plane.Configuration.Network, source.Address);
+        var report = ConnectionReport.Open(
+            plane.Telemetry,
+            new ConnectionParties
+            {
+                Inbound = true,
+                SourceAddress = source,
+                DestinationAddress = destination,
+                Source = known is null ? null : PartyDescription.Of(known),
+                Destination = PartyDescription.Of(workload),
+                DestinationIdentity = workload.Identity,
+                Service = InboundRouter.Attribute(mesh, workload, destination.Port, null),
+            },
+            started);
+
+        // 3. Do the policies let it in?
+        TcpSocket? application = null;
+        var facts = new ConnectionFacts(source.Address, null, destination.Address, destination.Port);
+        using var live = data.Live.Register(workload.Uid, facts, reason =>
+        {
+            report.Verdict = (ConnectionFailure.Denied, reason);
+            client.Abort();
+            application?.Abort();
+        });
+        var (allowed, denial) = await _gate.JudgeAsync(workload, facts);
+        if (!allowed)
+        {
+            report.Complete(ConnectionFailure.Denied, $"connection closed due to policy rejection: {denial}");
+            return;
+        }
+
+        // 4. The application.
+        try
+        {
+            application = await sockets.ConnectAsync(data.Loop, destination, source.Address);
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException)
+        {
+            report.Complete(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
+            return;
+        }
+
+        using (application)
+        {
+            // 5. Relay.
+            using var entry = pod.Track(new TrackedConnection(source, destination, destination, OutboundKind.Plaintext, Inbound: true));
+            var end = await SocketRelay.RunAsync(client, application, report);
+
+            // 6. Record.
+            report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+        }
+    }
+
+    private void Refuse(IPEndPoint source, IPEndPoint destination, string error) => ConnectionReport.Refuse(
+        plane.Telemetry,
+        new ConnectionParties { Inbound = true, SourceAddress = source, DestinationAddress = destination },
+        error);
+}

@@ -1,0 +1,227 @@
+using System.Net;
+using Ambient.Hbone;
+using Ambient.Identity.Tls;
+using Ambient.Linux;
+using Ambient.Mesh.Model;
+using Ambient.Mesh.Routing;
+using Ambient.Mesh.State;
+using Ambient.Proxy.Connections;
+using Ambient.Proxy.Relaying;
+using Ambient.Proxy.Tunnels;
+using Ambient.Ztunnel.Headers;
+using Ambient.Ztunnel.Pods;
+
+namespace Ambient.Ztunnel.Paths;
+
+/// <summary>
+/// Carries the connections that a pod's applications open, from the capture on port 15001 to the peer.
+/// <code>
+/// application ── 15001 ──► 1 destination ─► 2 workload ─► 3 decision ─┬─► 4a tunnel ── CONNECT ── 200 ─┐
+///                                                          ▲          ├─► 4b plaintext ────────────────┼─► 5 relay ─► 6 record
+///                                                          └ retry ◄──┴─  peer not reached             │
+///                                              refused: one line in the log, connection closed        ─┘
+/// </code>
+/// 1. Where the application wanted to go: the kernel remembers what the redirect replaced.
+/// 2. Which workload it is: the record may be a moment behind the pod.
+/// 3. Where to go: the mesh decides; a refusal names what is missing.
+/// 4. Reach the peer: (a) by a stream in a tunnel that connections share, (b) in plaintext. Where an endpoint cannot be reached another
+///    one of the service is tried, as no byte was sent.
+/// 5. Relay until both directions have ended.
+/// 6. One record: log line and metrics.
+/// </summary>
+internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, TunnelPool pool)
+{
+    /// <summary>Endpoints tried for one connection: with three, two may be gone without anybody noticing.</summary>
+    private const int MostAttempts = 3;
+
+    public async Task ServeAsync(TcpSocket client)
+    {
+        var started = plane.Telemetry.Time.GetTimestamp();
+        sockets.Prepare(client);
+
+        // 1. Where did the application want to go?
+        client.TryGetOriginalDestination(out var destination);
+        var source = client.RemoteEndPoint;
+
+        // 2. Which workload is it?
+        var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
+        if (workload is null)
+        {
+            Refuse(source, destination, $"failed to fetch information about local workload: {pod.Key} did not come from the control plane within {LocalWorkloadPatience}");
+            return;
+        }
+
+        // 3. and 4. Decide and reach the peer, and decide again where it cannot be reached.
+        var attempt = await ReachAsync(new OutboundRequest(plane.Configuration.Network, workload, source.Address, destination), source);
+        if (attempt.Decision.Kind == OutboundKind.Refused)
+        {
+            Refuse(source, destination, RouteExplanation.Render(attempt.Decision));
+            return;
+        }
+
+        var report = ConnectionReport.Open(plane.Telemetry, Parties(attempt.Decision, source, attempt.Dialled), started);
+        if (attempt.Failure is { } failure)
+        {
+            report.Complete(failure.Failure, failure.Error);
+            return;
+        }
+
+        // 5. Relay.
+        using var server = attempt.Server;
+        using var stream = attempt.Stream;
+        using var entry = pod.Track(new TrackedConnection(source, destination, attempt.Dialled ?? destination, attempt.Decision.Kind, Inbound: false));
+        var end = stream is not null
+            ? await TunnelRelay.RunAsync(client, stream, true, report)
+            : await SocketRelay.RunAsync(client, server!, report);
+
+        // 6. Record.
+        report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+    }
+
+    private static string LocalWorkloadPatience => $"{Discovery.LocalWorkloads.Patience.TotalSeconds:0} s";
+
+    private async Task<Attempt> ReachAsync(OutboundRequest request, IPEndPoint client)
+    {
+        List<string>? tried = null;
+        Attempt last = default;
+        while (true)
+        {
+            var decision = OutboundRouter.Decide(plane.Mesh.Current, request with { Tried = tried }, Random.Shared);
+            if (decision.Kind == OutboundKind.Refused && tried is not null)
+            {
+                return last; // nobody else is left: the last failure is the one to tell
+            }
+
+            last = await AttemptAsync(decision, client);
+            if (last.Failure is not { AnotherMayDo: true } || decision.Service is null || decision.Endpoint is null
+                || decision.Endpoints < 2 || tried?.Count + 1 == MostAttempts)
+            {
+                return last;
+            }
+
+            (tried ??= []).Add(decision.Endpoint.Uid);
+        }
+    }
+
+    private async Task<Attempt> AttemptAsync(OutboundDecision decision, IPEndPoint client)
+    {
+        if (decision.Kind == OutboundKind.Refused)
+        {
+            return new Attempt(decision, null, null, null, null);
+        }
+
+        if (decision.Kind == OutboundKind.DoubleHbone)
+        {
+            return new Attempt(decision, decision.Dial, null, null, new OutboundFailure(
+                ConnectionFailure.Connect, "destinations in other networks are not carried by this version", AnotherMayDo: false));
+        }
+
+        var dial = decision.Dial;
+        try
+        {
+            dial ??= await ResolveAsync(decision);
+            return decision.Kind == OutboundKind.Hbone
+                ? await OpenTunnelAsync(decision, dial, client)
+                : new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException or System.Net.Sockets.SocketException or InvalidOperationException)
+        {
+            return new Attempt(decision, dial, null, null, OutboundFailure.Of(failure, decision.Kind == OutboundKind.Hbone));
+        }
+    }
+
+    /// <summary>A stream in a tunnel to the peer, and the peer's consent.</summary>
+    private async Task<Attempt> OpenTunnelAsync(OutboundDecision decision, IPEndPoint dial, IPEndPoint client)
+    {
+        var source = decision.Request.Source;
+        var key = new TunnelKey(source.Identity, pod.NamespaceId, dial, decision.ExpectedIdentities);
+        var headers = RequestHeaders.Connect(
+            decision.Authority!,
+            new HeaderField(Baggage.Name, Baggage.Of(source)),
+            new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
+            new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
+        var (_, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key));
+        var deadline = data.Deadlines.Begin(stream);
+        try
+        {
+            var response = await stream.ResponseAsync();
+            if (response.Status == (int)HttpStatusCode.OK)
+            {
+                return new Attempt(decision, dial, null, stream, null);
+            }
+
+            stream.Dispose();
+            return new Attempt(decision, dial, null, null, new OutboundFailure(
+                ConnectionFailure.Connect, $"http status: {StatusText(response.Status)}", AnotherMayDo: false));
+        }
+        catch (IOException) when (deadline.Expired)
+        {
+            stream.Dispose();
+            return new Attempt(decision, dial, null, null, new OutboundFailure(
+                ConnectionFailure.Connect, $"{dial} did not answer the CONNECT request within {data.Deadlines.Timeout.TotalSeconds:0} s", AnotherMayDo: false));
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+        finally
+        {
+            deadline.Dispose();
+        }
+    }
+
+    private async Task<Tunnel> DialAsync(TunnelKey key)
+    {
+        var certificate = await plane.Certificates.GetAsync(key.Source);
+        var socket = await sockets.ConnectAsync(data.Loop, key.Destination);
+        // The handshake owns the socket from here on, and closes it when it fails.
+        var tls = await TlsConnection.ClientAsync(socket, certificate.Client, key.Expected, DataPlane.HandshakeTimeout);
+        return Tunnel.Client(data.Loop, tls, plane.ClientLimits, plane.Budget);
+    }
+
+    private static async Task<IPEndPoint> ResolveAsync(OutboundDecision decision)
+    {
+        var wanted = decision.Request.Destination.AddressFamily;
+        var addresses = await Dns.GetHostAddressesAsync(decision.ResolveHostname!);
+        var usable = Array.FindAll(addresses, address => address.AddressFamily == wanted);
+        usable = usable.Length > 0 ? usable : addresses;
+        return usable.Length > 0
+            ? new IPEndPoint(usable[Random.Shared.Next(usable.Length)], decision.DialPort)
+            : throw new IOException($"no ip addresses were resolved for {decision.ResolveHostname}");
+    }
+
+    private static string StatusText(int status) =>
+        Enum.IsDefined((HttpStatusCode)status) ? $"{status} {SplitWords(((HttpStatusCode)status).ToString())}" : $"{status}";
+
+    /// <summary><c>ServiceUnavailable</c> as RFC 9110 writes it.</summary>
+    private static string SplitWords(string name) =>
+        string.Concat(name.Select((c, i) => i > 0 && char.IsAsciiLetterUpper(c) ? $" {c}" : $"{c}"));
+
+    private static ConnectionParties Parties(OutboundDecision decision, IPEndPoint source, IPEndPoint? dialled)
+    {
+        var tunnel = decision.Kind is OutboundKind.Hbone or OutboundKind.DoubleHbone;
+        return new ConnectionParties
+        {
+            Inbound = false,
+            SourceAddress = source,
+            DestinationAddress = dialled ?? decision.Dial ?? decision.Request.Destination,
+            HboneAuthority = tunnel ? decision.Authority : null,
+            Source = PartyDescription.Of(decision.Request.Source),
+            Destination = decision.Endpoint is { } endpoint ? PartyDescription.Of(endpoint) : null,
+            SourceIdentity = tunnel ? decision.Request.Source.Identity : null,
+            DestinationIdentity = decision.Endpoint?.Identity,
+            Service = decision.Service,
+            MutualTls = tunnel,
+        };
+    }
+
+    private void Refuse(IPEndPoint source, IPEndPoint destination, string error) => ConnectionReport.Refuse(
+        plane.Telemetry,
+        new ConnectionParties { Inbound = false, SourceAddress = source, DestinationAddress = destination },
+        error);
+
+    /// <summary>What came of a decision: a socket or a stream to the peer, or a failure.</summary>
+    private readonly record struct Attempt(
+        OutboundDecision Decision, IPEndPoint? Dialled, TcpSocket? Server, Http2Stream? Stream, OutboundFailure? Failure);
+}

@@ -1,0 +1,107 @@
+using Ambient.Api;
+using Ambient.Identity.Tls;
+using Ambient.Linux;
+using Ambient.Proxy.Tunnels;
+using Ambient.Ztunnel.Paths;
+
+namespace Ambient.Ztunnel.Pods;
+
+/// <summary>
+/// One pod on one loop: its three listeners, the tunnels that its connections share, and what they carry. Each loop has a listener on each
+/// port (SO_REUSEPORT); the kernel spreads connections over them, and a connection stays on its loop. On its loop only.
+/// </summary>
+internal sealed class PodShare : IAsyncDisposable
+{
+    private readonly TunnelPool _pool;
+    private readonly CaptureListener _outbound;
+    private readonly CaptureListener _plaintext;
+    private readonly TunnelServer _tunnels;
+    private Task? _running;
+
+    private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, Listeners listeners)
+    {
+        _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout);
+        var openAsSource = plane.Telemetry.Metrics.SocketsOpen.With("source");
+        var openAsDestination = plane.Telemetry.Metrics.SocketsOpen.With("destination");
+        var outbound = new OutboundPath(plane, data, pod, sockets, _pool);
+        var plaintext = new InboundPlaintextPath(plane, data, pod, sockets);
+        var inbound = new InboundHbonePath(plane, data, pod, sockets);
+        _outbound = new CaptureListener(listeners.Outbound, outbound.ServeAsync, openAsSource, Trouble(Ports.Outbound));
+        _plaintext = new CaptureListener(listeners.Plaintext, plaintext.ServeAsync, openAsDestination, Trouble(Ports.InboundPlaintext));
+        _tunnels = new TunnelServer(
+            listeners.Tunnels,
+            cancellation => ContextAsync(plane, pod, cancellation),
+            new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, change => openAsDestination.Add(change)),
+            inbound.ServeAsync,
+            (socket, failure) => Log.NoTunnel(plane.Logger, socket.RemoteEndPoint, pod.Uid, failure.Message));
+
+        Action<Exception> Trouble(int port) => failure =>
+        {
+            if (failure is LinuxException)
+            {
+                Log.ListenerTrouble(plane.Logger, port, pod.Uid, failure.Message);
+            }
+            else
+            {
+                Log.ServingFailed(plane.Logger, failure, pod.Uid);
+            }
+        };
+    }
+
+    /// <summary>Listens on all three ports, or throws and leaves nothing behind. On the loop.</summary>
+    /// <exception cref="LinuxException">A port is taken.</exception>
+    public static PodShare Open(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+    {
+        var opened = new List<TcpSocket>();
+        try
+        {
+            foreach (var port in new[] { Ports.Hbone, Ports.InboundPlaintext, Ports.Outbound })
+            {
+                opened.Add(sockets.Listen(data.Loop, port));
+            }
+        }
+        catch
+        {
+            opened.ForEach(listener => listener.Dispose());
+            throw;
+        }
+
+        return new PodShare(plane, data, pod, sockets, new Listeners(opened[2], opened[1], opened[0]));
+    }
+
+    /// <summary>Begins to serve.</summary>
+    public void Start() => _running = Task.WhenAll(_outbound.RunAsync(), _plaintext.RunAsync(), _tunnels.RunAsync());
+
+    /// <summary>Takes nothing new; peers are told. What is open goes on.</summary>
+    public void Stop()
+    {
+        _outbound.Stop();
+        _plaintext.Stop();
+        _tunnels.Stop();
+    }
+
+    /// <summary>Cuts what is open.</summary>
+    public void Abort()
+    {
+        _outbound.Abort();
+        _plaintext.Abort();
+        _tunnels.Abort();
+    }
+
+    /// <summary>Completes when, after a stop, everything has ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await (_running ?? Task.CompletedTask);
+        await _pool.DisposeAsync();
+        _tunnels.Dispose();
+    }
+
+    private static async ValueTask<TlsContext> ContextAsync(DataPlane plane, PodIdentity pod, CancellationToken cancellation)
+    {
+        var workload = await plane.Workloads.FindAsync(pod.Key, cancellation)
+            ?? throw new IOException($"failed to fetch information about local workload: {pod.Key} is not known");
+        return (await plane.Certificates.GetAsync(workload.Identity, cancellation: cancellation)).Server;
+    }
+
+    private sealed record Listeners(TcpSocket Outbound, TcpSocket Plaintext, TcpSocket Tunnels);
+}

@@ -1,0 +1,61 @@
+using System.Text;
+
+namespace Ambient.Ztunnel.Tests.Support;
+
+/// <summary>
+/// The scene of the recordings: a client on node na, a server on node nb, both captured; a plaintext workload; two node proxies that read the
+/// recorded state.
+/// </summary>
+internal sealed class TwoNodes : IAsyncDisposable
+{
+    private readonly TestNetwork _network = new();
+    private readonly TestAuthority _authority = new();
+    private readonly TestAgent _sourceAgent = new();
+    private readonly TestAgent _destinationAgent = new();
+
+    private TwoNodes()
+    {
+        Client = _network.AddPod(1, captured: true);
+        Server = _network.AddPod(2, captured: true);
+        Plain = _network.AddPod(3, captured: false);
+    }
+
+    public TestPod Client { get; }
+
+    public TestPod Server { get; }
+
+    public TestPod Plain { get; }
+
+    public Applications Applications { get; } = new();
+
+    public RunningZtunnel Source { get; private set; } = null!;
+
+    public RunningZtunnel Destination { get; private set; } = null!;
+
+    public static async Task<TwoNodes> StartAsync(string? mesh = null, int threads = 1)
+    {
+        var world = new TwoNodes();
+        mesh ??= File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden/ztunnel/state.yaml"));
+        world.Source = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("na", world._sourceAgent.Path, mesh, threads), world._authority);
+        world.Destination = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("nb", world._destinationAgent.Path, mesh, threads), world._authority);
+        await world._sourceAgent.EnrolAsync(("u1", "client", world.Client));
+        await world._destinationAgent.EnrolAsync(("u2", "server", world.Server));
+        foreach (var pod in new[] { world.Server, world.Plain })
+        {
+            await world.Applications.ServeAsync(pod, 7001, client => Encoding.ASCII.GetBytes($"seen {client.Address}"));
+        }
+
+        return world;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Applications.DisposeAsync();
+        await Source.DisposeAsync();
+        await Destination.DisposeAsync();
+        _sourceAgent.Dispose();
+        _destinationAgent.Dispose();
+        _authority.Dispose();
+        _network.Dispose();
+    }
+}

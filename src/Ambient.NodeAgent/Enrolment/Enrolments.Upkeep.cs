@@ -14,6 +14,7 @@ internal sealed partial class Enrolments
     /// </summary>
     public async Task RestoreAsync(CancellationToken cancellation)
     {
+        records.KeepOnly(pods.All.Select(pod => pod.Metadata.Uid!).ToHashSet(StringComparer.Ordinal));
         foreach (var pod in pods.All.Where(pod => pod.Metadata.Annotation(Annotations.Redirection) is not null && !HasEnded(pod)))
         {
             var stays = Decide(pod) is not { Enrol: false };

@@ -63,6 +63,8 @@ internal sealed partial class Enrolments(
                 return $"namespace {ns} is not known yet";
             }
 
+            // Also of a pod that stays out: its labels may change, and it need not have a process then by which to find it.
+            records.Write(pod.Metadata.Uid!, netns);
             if (!verdict.Enrol)
             {
                 return null;
@@ -73,7 +75,6 @@ internal sealed partial class Enrolments(
             {
                 enrolled.Enter(await finder.OpenAsync(netns, addresses, cancellation));
                 enrolled.Addresses = [.. addresses.Select(address => address.ToString())];
-                records.Write(enrolled.Uid, netns);
                 await EnrolAsync(enrolled, pod, cancellation);
                 return null;
             }
@@ -183,6 +184,11 @@ internal sealed partial class Enrolments(
     /// <summary>Undoes all of it. The namespace stays open until the rules are out, so that a failure can be tried again.</summary>
     private async Task LeaveAsync(string uid, Pod? pod, CancellationToken cancellation)
     {
+        if (pod is null)
+        {
+            records.Delete(uid);
+        }
+
         if (!_enrolled.TryGetValue(uid, out var enrolled))
         {
             return;
@@ -210,7 +216,6 @@ internal sealed partial class Enrolments(
             }
 
             await Ztunnel.DeleteAsync(uid, cancellation);
-            records.Delete(uid);
             if (lives)
             {
                 await AnnotateAsync(enrolled, pod!, null, cancellation);

@@ -42,6 +42,20 @@ internal sealed class PodRecords(string runFolder)
         }
     }
 
+    /// <summary>Forgets the pods that were deleted while the agent was away.</summary>
+    public void KeepOnly(IReadOnlySet<string> uids)
+    {
+        if (!Directory.Exists(_folder))
+        {
+            return;
+        }
+
+        foreach (var file in Directory.EnumerateFiles(_folder).Where(file => !uids.Contains(Path.GetFileNameWithoutExtension(file))))
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>A UID comes from the API server; as a file name it must stay one.</summary>
     private string PathOf(string uid) => Path.Combine(_folder, Path.GetFileName(uid) + ".json");
 }

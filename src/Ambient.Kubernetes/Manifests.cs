@@ -62,12 +62,27 @@ public static class Manifests
         try
         {
             var stream = new YamlStream();
-            stream.Load(new MergingParser(new Parser(new StringReader(yaml))));
+            stream.Load(new StringReader(yaml));
             return stream.Documents;
         }
         catch (YamlException error)
         {
             throw new FormatException($"{source}:{error.Start.Line}:{error.Start.Column}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Merge keys of YAML 1.1: fields of the merged mappings that the mapping itself does not have.</summary>
+    private static void Merge(JsonObject body, JsonNode? merged, YamlMappingNode mapping)
+    {
+        foreach (var source in merged is JsonArray list ? list.OfType<JsonObject>() : [merged as JsonObject ?? []])
+        {
+            foreach (var (name, value) in source)
+            {
+                if (!body.ContainsKey(name) && !mapping.Children.ContainsKey(new YamlScalarNode(name)))
+                {
+                    body[name] = value?.DeepClone();
+                }
+            }
         }
     }
 
@@ -96,7 +111,15 @@ public static class Manifests
                 {
                     var name = (key as YamlScalarNode)?.Value
                         ?? throw new FormatException($"{source}:{key.Start.Line}: a key is not a scalar.");
-                    body[name] = Convert(value, source, ref budget);
+                    var converted = Convert(value, source, ref budget);
+                    if (name == "<<" && key is YamlScalarNode { Style: ScalarStyle.Plain })
+                    {
+                        Merge(body, converted, mapping);
+                    }
+                    else
+                    {
+                        body[name] = converted;
+                    }
                 }
 
                 return body;

@@ -49,6 +49,7 @@ public sealed class ManifestsTests
             base: &base {x: 1, y: [a, b]}
             copy:
               <<: *base
+              x: 2
               z: |
                 two
                 lines
@@ -60,7 +61,7 @@ public sealed class ManifestsTests
             ---
             """);
         Assert.Equal(["A", "B", "C"], documents.Select(document => (string?)document["kind"]));
-        Assert.Equal("""{"x":1,"y":["a","b"],"z":"two\nlines\n"}""", Sorted(documents[0]["copy"]!));
+        Assert.Equal("""{"x":2,"y":["a","b"],"z":"two\nlines\n"}""", Sorted(documents[0]["copy"]!));
         Assert.Equal("1", (string?)documents[2]["n"]);
     }
 

@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Ambient.ApiServer.Http;
+using Ambient.ApiServer.Kinds;
+using Microsoft.AspNetCore.Http;
+
+namespace Ambient.ApiServer.Discovery;
+
+/// <summary>
+/// /openapi/v3 and /openapi/v2: what kubectl asks for before it applies, and what <c>kubectl explain</c> prints. Documents
+/// are made when first asked for and again when kinds changed.
+/// </summary>
+internal sealed class OpenApiDocuments(ServerState server)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, (ImmutableList<ResourceType> Of, byte[] Body, string Hash)> _made = new(StringComparer.Ordinal);
+
+    public async Task<bool> TryWriteAsync(HttpContext context, string path)
+    {
+        if (path == "/openapi/v3")
+        {
+            await Responses.WriteJsonAsync(context, 200, Index()).ConfigureAwait(false);
+            return true;
+        }
+
+        if (path == "/openapi/v2")
+        {
+            if (context.Request.Headers.Accept.ToString() is { Length: > 0 } accept && !accept.Contains("json", StringComparison.Ordinal)
+                && !accept.Contains("*/*", StringComparison.Ordinal))
+            {
+                // The protobuf form is only a fallback of old clients, which then ask for JSON.
+                throw Refusal.NotAcceptable();
+            }
+
+            await Responses.WriteAsync(context, 200, Document("v2").Body, "application/json").ConfigureAwait(false);
+            return true;
+        }
+
+        if (path.StartsWith("/openapi/v3/", StringComparison.Ordinal) && Roots().Contains(path["/openapi/v3/".Length..]))
+        {
+            var (body, hash) = Document(path["/openapi/v3/".Length..]);
+            context.Response.Headers.ETag = $"\"{hash}\"";
+            await Responses.WriteAsync(context, 200, body, "application/json").ConfigureAwait(false);
+            return true;
+        }
+
+        return false;
+    }
+
+    private static string RootOf(ResourceType type) => type.Group.Length == 0 ? $"api/{type.Version}" : $"apis/{type.ApiVersion}";
+
+    private IEnumerable<string> Roots() => server.Types.Types.Select(RootOf).Distinct();
+
+    private JsonObject Index() => new()
+    {
+        ["paths"] = new JsonObject(Roots().Select(root => KeyValuePair.Create(root, (JsonNode?)new JsonObject
+        {
+            ["serverRelativeURL"] = $"/openapi/v3/{root}?hash={Document(root).Hash}",
+        }))),
+    };
+
+    private (byte[] Body, string Hash) Document(string root)
+    {
+        var types = server.Types.Types;
+        lock (_gate)
+        {
+            if (_made.TryGetValue(root, out var made) && ReferenceEquals(made.Of, types))
+            {
+                return (made.Body, made.Hash);
+            }
+
+            var document = root == "v2"
+                ? OpenApiBuilder.Version2(types)
+                : OpenApiBuilder.Version3(types.Where(type => RootOf(type) == root));
+            var body = Encoding.UTF8.GetBytes(Json.Text(document));
+            var hash = Convert.ToHexString(SHA256.HashData(body));
+            _made[root] = (types, body, hash);
+            return (body, hash);
+        }
+    }
+}

@@ -16,10 +16,15 @@ public sealed partial class SourceTests
     [Fact]
     public void Public_types_say_what_they_are()
     {
+        // One part of a type that is spread over files speaks for all of them.
         var silent = from file in Repository.Sources("src")
                      from index in Enumerable.Range(0, file.Lines.Length)
-                     where PublicType().IsMatch(file.Lines[index]) && !IsDocumented(file.Lines, index)
-                     select $"{file.Path}:{index + 1}";
+                     let type = PublicType().Match(file.Lines[index])
+                     where type.Success
+                     group (Place: $"{file.Path}:{index + 1}", Documented: IsDocumented(file.Lines, index))
+                         by $"{Path.GetDirectoryName(file.Path)}/{type.Groups["name"].Value}" into parts
+                     where !parts.Any(part => part.Documented)
+                     select parts.First().Place;
         Assert.Empty(silent);
     }
 
@@ -54,6 +59,15 @@ public sealed partial class SourceTests
                 return true;
             }
 
+            // An attribute may take several lines; the last of them ends with its bracket.
+            if (line.EndsWith(']'))
+            {
+                while (above > 0 && !line.StartsWith('['))
+                {
+                    line = lines[--above].TrimStart();
+                }
+            }
+
             if (!line.StartsWith('['))
             {
                 return false;
@@ -63,7 +77,7 @@ public sealed partial class SourceTests
         return false;
     }
 
-    [GeneratedRegex(@"^\s*public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|unsafe\s+|partial\s+|ref\s+)*(?:class|struct|interface|enum|record|delegate)\b")]
+    [GeneratedRegex(@"^\s*public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|unsafe\s+|partial\s+|ref\s+)*(?:(?:class|struct|interface|enum|record struct|record class|record)\s+(?<name>\w+)|delegate\s+[^*\s]+\s+(?<name>\w+))")]
     private static partial Regex PublicType();
 
     [GeneratedRegex(@"NotImplementedException|\bTODO\b|\bFIXME\b|\bHACK\b|async void|Skip\s*=\s*""")]

@@ -58,7 +58,7 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
 
         // 2. Cluster to configuration.
         var store = new ResourceStore(ResourceTypes.Address, ResourceTypes.Authorization);
-        _feed = new MeshFeed(client, options.Mesh, options.Feed, store, _loggers.CreateLogger("feed"), time);
+        _feed = new MeshFeed(client, options.Mesh, options.Feed, store, new FeedMetrics(metrics, DebugPages.Version, time), _loggers.CreateLogger("feed"), time);
         _feed.Synced += synced.Ready;
 
         // 3. Certificates.

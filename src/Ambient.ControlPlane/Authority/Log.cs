@@ -6,10 +6,10 @@ namespace Ambient.ControlPlane.Authority;
 
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "made a certificate authority: {Subject}, valid until {NotAfter}")]
+    [LoggerMessage(1, LogLevel.Information, "made a certificate authority: {Subject}, valid until {NotAfter:u}")]
     public static partial void AuthorityCreated(ILogger logger, string subject, DateTimeOffset notAfter);
 
-    [LoggerMessage(2, LogLevel.Information, "the certificate authority has changed: {Subject}, valid until {NotAfter}")]
+    [LoggerMessage(2, LogLevel.Information, "the certificate authority has changed: {Subject}, valid until {NotAfter:u}")]
     public static partial void AuthorityChanged(ILogger logger, string subject, DateTimeOffset notAfter);
 
     [LoggerMessage(3, LogLevel.Error, "the certificate authority cannot be read anew; the last good one stays in use")]

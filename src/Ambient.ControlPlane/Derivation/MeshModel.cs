@@ -16,6 +16,7 @@ internal sealed class MeshModel
 {
     private readonly MeshSettings _settings;
     private readonly Graph _graph = new();
+    private readonly Derived<Service, Address> _services;
     private readonly Index<Service> _servicesByNamespace;
     private readonly Index<NamedPod> _namedPods;
     private readonly Index<ConvertedPolicy> _policiesByNamespace;
@@ -43,7 +44,8 @@ internal sealed class MeshModel
         };
         Publish(new Derived<Accepted<PeerAuthentication>, Authorization>(_graph, PeerAuthentications.Accepted, PortPolicyOf));
         Publish(new Derived<MeshSettings, Authorization>(_graph, new Source<MeshSettings>().With("", settings), StaticStrict));
-        Publish(new Derived<Service, Address>(_graph, Services, AddressOf));
+        _services = new Derived<Service, Address>(_graph, Services, AddressOf);
+        Publish(_services);
         Publish(new Derived<Pod, Address>(_graph, Pods, AddressOf));
         Publish(new Derived<EndpointSlice, Address>(_graph, EndpointSlices, AddressesOf));
     }
@@ -64,6 +66,9 @@ internal sealed class MeshModel
 
     /// <summary>Policies and what is to be said about each.</summary>
     public Collection<ConvertedPolicy> Policies { get; }
+
+    /// <summary>How many services proxies know.</summary>
+    public int PublishedServices => _services.Count;
 
     /// <summary>Derives what the changed inputs concern, and hands over what came out different since the last time.</summary>
     public MeshChanges Settle()

@@ -12,8 +12,8 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Debug, "published {Addresses} addresses and {Authorizations} authorizations after {Derivations} derivations")]
     public static partial void Published(ILogger logger, int addresses, int authorizations, int derivations);
 
-    [LoggerMessage(3, LogLevel.Warning, "AuthorizationPolicy {Key} is not in force as it stands: {Problems}")]
-    public static partial void PolicyInvalid(ILogger logger, string key, string problems);
+    [LoggerMessage(3, LogLevel.Warning, "{Kind} {Key} is not in force as it stands: {Problems}; {Consequence}")]
+    public static partial void PolicyInvalid(ILogger logger, string kind, string key, string problems, string consequence);
 
     [LoggerMessage(4, LogLevel.Warning, "refused the node {Node} to {Caller} at {Peer}: {Reason}")]
     public static partial void NodeRefused(ILogger logger, string node, Caller caller, IPEndPoint peer, string reason);

@@ -30,6 +30,7 @@ internal sealed class MeshFeed
     private readonly MeshSettings _settings;
     private readonly FeedOptions _options;
     private readonly ResourceStore _store;
+    private readonly FeedMetrics _metrics;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly MeshModel _model;
@@ -45,14 +46,18 @@ internal sealed class MeshFeed
     /// <summary>One permit is enough: it says that something is pending.</summary>
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public MeshFeed(KubernetesClient client, MeshSettings settings, FeedOptions options, ResourceStore store, ILogger logger, TimeProvider time)
+    public MeshFeed(
+        KubernetesClient client, MeshSettings settings, FeedOptions options, ResourceStore store, FeedMetrics metrics, ILogger logger, TimeProvider time)
     {
+        _metrics = metrics;
         _settings = settings;
         _options = options;
         _store = store;
         _logger = logger;
         _time = time;
         _model = new MeshModel(settings);
+        Report(_model.AuthorizationPolicies);
+        Report(_model.PeerAuthentications);
         Pods = Follow(client, ResourceKinds.Pods, (model, key, pod) => model.Pods.Set(key, pod));
         Namespaces = Follow(client, ResourceKinds.Namespaces, (model, key, ns) => model.Namespaces.Set(key, ns));
         Follow(client, ResourceKinds.Services, (model, key, service) => model.Services.Set(key, service));
@@ -94,15 +99,16 @@ internal sealed class MeshFeed
         Synced?.Invoke();
         while (await _wake.Reader.ReadAsync(cancellation))
         {
-            await GatherAsync(cancellation);
+            var started = _time.GetTimestamp();
+            await GatherAsync(started, cancellation);
             Take();
+            _metrics.Gathering.Observe(_time.GetElapsedTime(started).TotalSeconds);
         }
     }
 
     /// <summary>Waits until a burst has ended, but not for ever.</summary>
-    private async Task GatherAsync(CancellationToken cancellation)
+    private async Task GatherAsync(long started, CancellationToken cancellation)
     {
-        var started = _time.GetTimestamp();
         do
         {
             await Task.Delay(_options.Quiet, _time, cancellation);
@@ -130,10 +136,13 @@ internal sealed class MeshFeed
 
     private void Publish(MeshChanges changes)
     {
+        _metrics.Derivations.Add(changes.Derivations);
         foreach (var (name, address) in changes.Addresses)
         {
             Remember(_addresses, name, address);
         }
+
+        _metrics.Services.Set(_model.PublishedServices);
 
         _store.Apply(
             Change(ResourceTypes.Address, changes.Addresses, AliasesOf),
@@ -146,11 +155,6 @@ internal sealed class MeshFeed
         foreach (var (key, policy) in changes.Policies)
         {
             Remember(_policies, key, policy);
-            if (policy?.Condition is { Reason: PolicyCondition.Invalid } condition)
-            {
-                Log.PolicyInvalid(_logger, key, condition.Message);
-            }
-
             PolicyChanged?.Invoke(key);
         }
     }
@@ -203,6 +207,17 @@ internal sealed class MeshFeed
         _informers.Add(informer.RunAsync);
         return informer;
     }
+
+    /// <summary>Tells of policies that cannot be read, once for each version.</summary>
+    private void Report<T>(LastGood<T> policies)
+        where T : class, IResource => policies.Accepted.Changed += change =>
+        {
+            if (change.New is { Problems.Count: > 0 } bad && change.Old?.Problems.SequenceEqual(bad.Problems) != true)
+            {
+                var consequence = bad.IsHeldBack ? "the previous version stays in force" : "it is read as strictly as it can be";
+                Log.PolicyInvalid(_logger, bad.Latest.Kind ?? typeof(T).Name, change.Key, string.Join("; ", bad.Problems), consequence);
+            }
+        };
 
     /// <summary>A policy that another revision of the control plane owns does not exist for us.</summary>
     private T? Ours<T>(T? policy)

@@ -85,8 +85,9 @@ public sealed class DeltaClient
         var backoff = new ReconnectBackoff(_options.FirstBackoff, _options.MaxBackoff);
         while (true)
         {
-            var (failure, heard) = await RunStreamAsync(cancellation);
-            var delay = backoff.Next(failure, heard);
+            var started = _time.GetTimestamp();
+            var failure = await RunStreamAsync(cancellation);
+            var delay = backoff.Next(failure, _time.GetElapsedTime(started));
             if (failure is null || ReconnectBackoff.IsExpected(failure))
             {
                 Log.Reconnecting(_logger, _channel.Address, failure?.Message ?? "the server ended it");
@@ -100,15 +101,14 @@ public sealed class DeltaClient
         }
     }
 
-    /// <summary>One stream from beginning to end: why it ended (null: the server was done) and whether it brought anything.</summary>
-    private async Task<(GrpcException? Failure, bool Heard)> RunStreamAsync(CancellationToken cancellation)
+    /// <summary>One stream from beginning to end: why it ended; null if the server was done.</summary>
+    private async Task<GrpcException?> RunStreamAsync(CancellationToken cancellation)
     {
         // What was demanded before is in the first requests.
         while (_demands.Reader.TryRead(out _))
         {
         }
 
-        var heard = false;
         var connected = false;
         GrpcException? failure = null;
         try
@@ -118,7 +118,6 @@ public sealed class DeltaClient
             {
                 await foreach (var response in ReadAsync(call, cancellation))
                 {
-                    heard = true;
                     await HandleAsync(call, response, cancellation);
                 }
             }
@@ -133,7 +132,7 @@ public sealed class DeltaClient
         }
 
         _metrics.Terminations.With(ReconnectBackoff.ReasonOf(failure, connected)).Add();
-        return (failure, heard);
+        return failure;
     }
 
     /// <summary>Sends the first requests, then yields responses; demands go out in between.</summary>

@@ -5,22 +5,26 @@ namespace Ambient.Xds.Delta;
 /// <summary>How long to wait before the next stream, by the way the last one ended.</summary>
 internal sealed class ReconnectBackoff(TimeSpan first, TimeSpan max)
 {
+    /// <summary>Ends of short streams that are taken as part of a server's life; one that goes on like this is in trouble.</summary>
+    private const int Tolerated = 3;
+
     private TimeSpan _last = TimeSpan.Zero;
+    private int _short;
 
     /// <summary>
-    /// A clean end: at once. An end that is part of a server's life (shutdown, maximum age): the shortest wait. An error: twice the wait
-    /// before, counted anew once a stream brought something.
+    /// A clean end: at once. An end that is part of a server's life (shutdown, maximum age): the shortest wait. An error, or such ends
+    /// of short streams again and again: twice the wait before. A stream that lasted longer than the longest wait makes all of that forgotten.
     /// </summary>
-    public TimeSpan Next(GrpcException? failure, bool heard)
+    public TimeSpan Next(GrpcException? failure, TimeSpan lasted)
     {
-        if (failure is null)
+        if (lasted >= max)
         {
-            return _last = TimeSpan.Zero;
+            (_last, _short) = (TimeSpan.Zero, 0);
         }
 
-        if (heard || IsExpected(failure))
+        if ((failure is null || IsExpected(failure)) && ++_short <= Tolerated)
         {
-            return _last = first;
+            return failure is null ? TimeSpan.Zero : first;
         }
 
         _last = _last < first ? first : _last * 2;

@@ -8,7 +8,7 @@ namespace Ambient.Xds.Grpc;
 internal static class CallFailure
 {
     /// <summary>RFC 9113 §7.</summary>
-    private const long NoError = 0, RefusedStream = 7, Cancel = 8, EnhanceYourCalm = 11, InadequateSecurity = 12;
+    private const long NoError = 0, ProtocolError = 1, RefusedStream = 7, Cancel = 8, EnhanceYourCalm = 11, InadequateSecurity = 12;
 
     public static GrpcException Explain(Exception failure, Uri address, string? certificateProblem)
     {
@@ -23,7 +23,7 @@ internal static class CallFailure
                 case SocketException socket:
                     return Unavailable($"cannot connect to {address}: {socket.Message}");
                 case HttpProtocolException protocol:
-                    return new GrpcException(StatusOf(protocol.ErrorCode), $"{address} broke the stream off: {protocol.Message}", failure);
+                    return new GrpcException(StatusOf(protocol.ErrorCode), $"the stream with {address} broke off: {protocol.Message}", failure);
                 case TimeoutException:
                     return Unavailable($"cannot connect to {address}: it did not answer in time");
             }
@@ -38,7 +38,8 @@ internal static class CallFailure
 
     private static GrpcStatus StatusOf(long code) => code switch
     {
-        NoError or RefusedStream => GrpcStatus.Unavailable,
+        // A PING without answer is reported as an error of the protocol.
+        NoError or ProtocolError or RefusedStream => GrpcStatus.Unavailable,
         Cancel => GrpcStatus.Cancelled,
         EnhanceYourCalm => GrpcStatus.ResourceExhausted,
         InadequateSecurity => GrpcStatus.PermissionDenied,

@@ -196,15 +196,20 @@ public sealed class DeltaClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Waits_double_up_to_the_limit_and_start_anew_after_a_stream_that_brought_something()
+    public void Waits_double_up_to_the_limit_and_start_anew_after_a_stream_that_lasted()
     {
         var error = new GrpcException(GrpcStatus.Unavailable, "cannot connect");
+        var shutdown = new GrpcException(GrpcStatus.Unavailable, "transport is closing");
         var backoff = new ReconnectBackoff(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100));
-        Assert.Equal([10, 20, 40, 80, 100, 100], Enumerable.Range(0, 6).Select(_ => backoff.Next(error, heard: false).TotalMilliseconds));
-        Assert.Equal(10, backoff.Next(error, heard: true).TotalMilliseconds);
-        Assert.Equal(20, backoff.Next(error, heard: false).TotalMilliseconds);
-        Assert.Equal(0, backoff.Next(null, heard: false).TotalMilliseconds);
-        Assert.Equal(10, backoff.Next(error, heard: false).TotalMilliseconds);
+        double After(GrpcException? failure, int lasted = 0) => backoff.Next(failure, TimeSpan.FromMilliseconds(lasted)).TotalMilliseconds;
+
+        Assert.Equal([10, 20, 40, 80, 100, 100], Enumerable.Range(0, 6).Select(_ => After(error, lasted: 99)));
+        Assert.Equal(10, After(error, lasted: 100));
+        Assert.Equal([10, 0, 10], [After(shutdown), After(null), After(shutdown)]);
+
+        // A server that ends every stream at once must not be called a hundred times a second for ever.
+        Assert.Equal([20, 40, 80, 100], [After(null), After(shutdown), After(null), After(null)]);
+        Assert.Equal([0, 0, 0, 10], [After(null, lasted: 100), After(null), After(null), After(null)]);
     }
 
     [Theory]

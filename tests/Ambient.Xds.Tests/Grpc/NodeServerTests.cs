@@ -32,9 +32,9 @@ public sealed class NodeServerTests(NodeServerTests.Server server) : IClassFixtu
     [InlineData("unknownstatus", GrpcStatus.Unknown, "from the future")]
     [InlineData("http503", GrpcStatus.Unavailable, "with HTTP status 503 and content type text/html: is it a gRPC server?")]
     [InlineData("html", GrpcStatus.Unknown, "with HTTP status 200 and content type text/html: is it a gRPC server?")]
-    [InlineData("reset", GrpcStatus.ResourceExhausted, "broke the stream off")]
-    [InlineData("refusedstream", GrpcStatus.Unavailable, "broke the stream off")]
-    [InlineData("goaway", GrpcStatus.Unavailable, "broke the stream off")]
+    [InlineData("reset", GrpcStatus.ResourceExhausted, "broke off")]
+    [InlineData("refusedstream", GrpcStatus.Unavailable, "broke off")]
+    [InlineData("goaway", GrpcStatus.Unavailable, "broke off")]
     public async Task Every_way_to_fail_has_its_status(string name, GrpcStatus status, string detail)
     {
         using var channel = Channel(name);

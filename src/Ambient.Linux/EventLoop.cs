@@ -126,7 +126,7 @@ public sealed partial class EventLoop : IAsyncDisposable
         if (Libc.EpollControl(_epoll, Libc.EpollAdd, descriptor, change) != 0)
         {
             slot.Target = null;
-            throw LinuxException.FromLastCall("epoll_ctl");
+            throw new LinuxException(Libc.LastError, "epoll_ctl");
         }
     }
 
@@ -143,7 +143,7 @@ public sealed partial class EventLoop : IAsyncDisposable
     }
 
     private static int Checked(int result, string operation) =>
-        result >= 0 ? result : throw LinuxException.FromLastCall(operation);
+        result >= 0 ? result : throw new LinuxException(Libc.LastError, operation);
 
     private static long Clock() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000);
 

@@ -15,6 +15,12 @@ internal static unsafe partial class Libc
     public static readonly delegate* unmanaged[SuppressGCTransition]<int*> ErrnoLocation =
         (delegate* unmanaged[SuppressGCTransition]<int*>)Export("__errno_location");
 
+    /// <summary>
+    /// The error of the last call by <c>LibraryImport</c>. Read it before anything else is done, the making of a message included:
+    /// the runtime's own calls overwrite it.
+    /// </summary>
+    public static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
+
     private static nint Export(string function) =>
         NativeLibrary.GetExport(NativeLibrary.Load(Library, typeof(Libc).Assembly, null), function);
 

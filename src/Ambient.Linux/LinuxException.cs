@@ -28,5 +28,4 @@ public sealed class LinuxException : IOException
         return Enum.IsDefined(error) ? $"{text} ({error} {(int)error})" : $"{text} (errno {(int)error})";
     }
 
-    internal static LinuxException FromLastCall(string operation) => new((Errno)Marshal.GetLastPInvokeError(), operation);
 }

@@ -77,7 +77,7 @@ public sealed class NetworkNamespace : IDisposable
         byte nothing = 0;
         if (Libc.Statx(number, &nothing, EmptyPath, Inode, status) != 0)
         {
-            var error = LinuxException.FromLastCall("statx of a network namespace");
+            var error = new LinuxException(Libc.LastError, "statx of a network namespace");
             descriptor.Dispose();
             throw error;
         }
@@ -98,7 +98,7 @@ public sealed class NetworkNamespace : IDisposable
         var copy = Libc.Fcntl(Descriptor, DuplicateCloseOnExec, 0);
         return copy >= 0
             ? new NetworkNamespace(new SafeFileHandle(copy, ownsHandle: true), Id)
-            : throw LinuxException.FromLastCall($"duplicate handle of {Id}");
+            : throw new LinuxException(Libc.LastError, $"duplicate handle of {Id}");
     }
 
     /// <summary>

@@ -14,7 +14,7 @@ public static class OpenFileLimit
         var limits = stackalloc ulong[2];
         if (Libc.GetResourceLimit(OpenFiles, limits) != 0)
         {
-            throw LinuxException.FromLastCall("getrlimit RLIMIT_NOFILE");
+            throw new LinuxException(Libc.LastError, "getrlimit RLIMIT_NOFILE");
         }
 
         if (limits[0] < limits[1])
@@ -22,7 +22,7 @@ public static class OpenFileLimit
             limits[0] = limits[1];
             if (Libc.SetResourceLimit(OpenFiles, limits) != 0)
             {
-                throw LinuxException.FromLastCall($"setrlimit RLIMIT_NOFILE to {limits[1]}");
+                throw new LinuxException(Libc.LastError, $"setrlimit RLIMIT_NOFILE to {limits[1]}");
             }
         }
 

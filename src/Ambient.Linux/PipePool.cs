@@ -39,7 +39,7 @@ internal sealed class PipePool : IDisposable
         var ends = stackalloc int[2];
         if (Libc.Pipe2(ends, NonBlockingCloseOnExec) != 0)
         {
-            throw LinuxException.FromLastCall("make a pipe for splice");
+            throw new LinuxException(Libc.LastError, "make a pipe for splice");
         }
 
         // Refused when the user's pipes hold too much in total (fs.pipe-user-pages-soft): then the default has to do.

@@ -45,7 +45,7 @@ public sealed class SeqPacketListener : IDisposable
             || Libc.ChangeMode(path, (uint)mode) != 0
             || Libc.Listen(made.Count, Backlog) != 0)
         {
-            var error = LinuxException.FromLastCall($"listen on {path}");
+            var error = new LinuxException(Libc.LastError, $"listen on {path}");
             socket.Dispose();
             throw error;
         }

@@ -46,7 +46,7 @@ public sealed class SeqPacketSocket : IDisposable
             var length = 12;
             return Libc.GetOption(use.Number, 1, 17, values, &length) == 0 // SO_PEERCRED
                 ? new PeerCredentials(values[0], (uint)values[1], (uint)values[2])
-                : throw LinuxException.FromLastCall("read the peer of a unix socket");
+                : throw new LinuxException(Libc.LastError, "read the peer of a unix socket");
         }
     }
 
@@ -63,7 +63,7 @@ public sealed class SeqPacketSocket : IDisposable
         var name = stackalloc byte[UnixSocketPath.Size];
         if (Libc.Connect(made.Count, name, UnixSocketPath.Write(name, path)) != 0)
         {
-            var error = LinuxException.FromLastCall($"connect {path}");
+            var error = new LinuxException(Libc.LastError, $"connect {path}");
             Libc.Close(made.Count);
             throw error;
         }
@@ -77,7 +77,7 @@ public sealed class SeqPacketSocket : IDisposable
         var ends = stackalloc int[2];
         return Libc.SocketPair(Libc.FamilyUnix, Libc.TypeSeqPacket | Libc.NonBlockingCloseOnExec, 0, ends) == 0
             ? (new SeqPacketSocket(ends[0]), new SeqPacketSocket(ends[1]))
-            : throw LinuxException.FromLastCall("socketpair");
+            : throw new LinuxException(Libc.LastError, "socketpair");
     }
 
     /// <summary>Receives the next packet.</summary>

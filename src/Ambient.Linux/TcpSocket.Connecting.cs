@@ -13,7 +13,7 @@ public sealed partial class TcpSocket
         var length = SocketAddressCodec.Write(new Span<byte>(name, SocketAddressCodec.MaxSize), local, _family);
         if (Libc.Bind(OpenDescriptor(), name, length) != 0)
         {
-            throw LinuxException.FromLastCall($"bind {local}");
+            throw new LinuxException(Libc.LastError, $"bind {local}");
         }
     }
 
@@ -23,7 +23,7 @@ public sealed partial class TcpSocket
     {
         if (Libc.Listen(OpenDescriptor(), backlog) != 0)
         {
-            throw LinuxException.FromLastCall($"listen on {LocalEndPoint}");
+            throw new LinuxException(Libc.LastError, $"listen on {LocalEndPoint}");
         }
 
         Register(Libc.EpollIn);
@@ -126,10 +126,10 @@ public sealed partial class TcpSocket
             return true;
         }
 
-        var error = LinuxException.FromLastCall($"connect {remote}");
-        if (error.Error != Errno.EINPROGRESS)
+        var error = Libc.LastError;
+        if (error != Errno.EINPROGRESS)
         {
-            throw error;
+            throw new LinuxException(error, $"connect {remote}");
         }
 
         Register(ConnectionEvents);

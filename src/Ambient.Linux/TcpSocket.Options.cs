@@ -104,7 +104,7 @@ public sealed partial class TcpSocket
         {
             if (Libc.SetOption(OpenDescriptor(), TcpLevel, 13, name, algorithm.Length) != 0)
             {
-                throw LinuxException.FromLastCall($"set TCP_CONGESTION to {algorithm}");
+                throw new LinuxException(Libc.LastError, $"set TCP_CONGESTION to {algorithm}");
             }
         }
     }
@@ -115,7 +115,7 @@ public sealed partial class TcpSocket
         var length = sizeof(int);
         return Libc.GetOption(OpenDescriptor(), level, option, &value, &length) == 0
             ? value
-            : throw LinuxException.FromLastCall($"get option {level}/{option}");
+            : throw new LinuxException(Libc.LastError, $"get option {level}/{option}");
     }
 
     /// <summary>An IPv6 socket needs the IPv4 option too, for the mapped connections that it carries.</summary>
@@ -132,7 +132,7 @@ public sealed partial class TcpSocket
     {
         if (Libc.SetOption(OpenDescriptor(), level, option, &value, sizeof(int)) != 0)
         {
-            throw LinuxException.FromLastCall($"set {name} to {value}");
+            throw new LinuxException(Libc.LastError, $"set {name} to {value}");
         }
     }
 }

@@ -254,6 +254,6 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
             : Libc.GetLocalName(OpenDescriptor(), name, &length);
         return result == 0
             ? SocketAddressCodec.Read(new ReadOnlySpan<byte>(name, length))
-            : throw LinuxException.FromLastCall(remote ? "getpeername" : "getsockname");
+            : throw new LinuxException(Libc.LastError, remote ? "getpeername" : "getsockname");
     }
 }

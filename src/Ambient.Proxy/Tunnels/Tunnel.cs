@@ -17,14 +17,16 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
     private readonly IDisposable _heartbeat;
     private readonly Task<ConnectionEnd> _running;
 
-    private Tunnel(EventLoop loop, TlsConnection tls, Func<TlsConnection, Http2Connection> connect)
+    private Tunnel(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Tunnel, Http2Stream>? onRequest)
     {
         _loop = loop;
         _tls = tls;
         PeerIdentity = tls.PeerIdentity;
         RemoteEndPoint = tls.RemoteEndPoint;
         LocalEndPoint = tls.LocalEndPoint;
-        Connection = connect(tls);
+        Connection = onRequest is null
+            ? Http2Connection.Client(tls, limits, budget)
+            : Http2Connection.Server(tls, limits, budget, stream => onRequest(this, stream));
         Connection.FlushRequested = () => _loop.AtEndOfTurn(this);
         Connection.Flush(); // the preface
         _heartbeat = loop.Every(HeartbeatPeriod, () => Connection.Tick(_loop.NowMilliseconds));
@@ -58,11 +60,15 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
 
     /// <summary>The end that opens streams. On the loop.</summary>
     public static Tunnel Client(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget) =>
-        new(loop, tls, transport => Http2Connection.Client(transport, limits, budget));
+        new(loop, tls, limits, budget, onRequest: null);
 
-    /// <summary>The end that takes streams. On the loop.</summary>
-    public static Tunnel Server(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Http2Stream> onRequest) =>
-        new(loop, tls, transport => Http2Connection.Server(transport, limits, budget, onRequest));
+    /// <summary>
+    /// The end that takes streams. On the loop. The first requests may have come with the last bytes of the handshake; then
+    /// <paramref name="onRequest"/> is called before this returns.
+    /// </summary>
+    public static Tunnel Server(
+        EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Tunnel, Http2Stream> onRequest) =>
+        new(loop, tls, limits, budget, onRequest);
 
     /// <summary>Ends it at once, its streams with it.</summary>
     public async ValueTask DisposeAsync()

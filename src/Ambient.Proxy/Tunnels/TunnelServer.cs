@@ -113,8 +113,7 @@ public sealed class TunnelServer : IDisposable
             deadline.CancelAfter(_options.HandshakeTimeout);
             var context = await _context(deadline.Token);
             var tls = await TlsConnection.ServerAsync(socket, context, _options.HandshakeTimeout, _stopping.Token);
-            tunnel = null!;
-            tunnel = Tunnel.Server(_listener.Loop, tls, _options.Limits, _options.Budget, stream => Track(ServeAsync(tunnel, stream)));
+            tunnel = Tunnel.Server(_listener.Loop, tls, _options.Limits, _options.Budget, (accepted, stream) => Track(ServeAsync(accepted, stream)));
         }
         catch (Exception failure) when (failure is IOException or OperationCanceledException or TimeoutException or InvalidOperationException)
         {

@@ -129,6 +129,12 @@ internal sealed class ZdsConnection(SeqPacketSocket socket) : IDisposable
             await queued;
             while (_requests.Reader.TryRead(out var pending))
             {
+                if (pending.Pod is { Namespace: { } ns } pod && Knows(pod.Uid, ns.Id))
+                {
+                    pending.Answer.TrySetResult(""); // it was in the snapshot, behind which this request waited
+                    continue;
+                }
+
                 await AnswerAsync(pending, receiving, cancellation);
                 receiving = ReceiveAsync(cancellation);
             }

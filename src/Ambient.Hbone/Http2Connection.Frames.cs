@@ -221,12 +221,7 @@ public sealed partial class Http2Connection
         }
 
         SendFrame(FrameType.Settings, FrameFlags.Acknowledge, 0, default);
-        if (!_settingsReceived)
-        {
-            _settingsReceived = true;
-            _settled.TrySetResult();
-        }
-
+        _settingsReceived = true;
         NotifyCapacity();
     }
 

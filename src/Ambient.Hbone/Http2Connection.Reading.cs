@@ -97,6 +97,11 @@ public sealed partial class Http2Connection
 
         _touched.Clear();
         _inPass = false;
+        if (_settingsReceived)
+        {
+            _settled.TrySetResult();
+        }
+
         if (_capacityChanged && _end is null)
         {
             NotifyCapacity();

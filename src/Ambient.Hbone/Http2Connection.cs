@@ -65,7 +65,7 @@ public sealed partial class Http2Connection : IAsyncDisposable
         {
             var ours = Limits.MaxConcurrentStreams;
             return IsServer ? ours
-                : !_settled.Task.IsCompleted ? Math.Min(ours, Limits.AssumedPeerStreams)
+                : !_settingsReceived ? Math.Min(ours, Limits.AssumedPeerStreams)
                 : (int)Math.Min(_peer.MaxConcurrentStreams ?? int.MaxValue, (uint)ours);
         }
     }

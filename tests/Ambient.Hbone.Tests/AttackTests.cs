@@ -233,7 +233,7 @@ public sealed class AttackTests
     });
 
     [Fact]
-    public Task A_million_resets_leave_nothing_behind_CVE_2023_26964() => OnLoop.RunAsync(async () =>
+    public Task Resets_by_the_hundred_thousand_leave_nothing_behind_CVE_2023_26964() => OnLoop.RunAsync(async () =>
     {
         var server = new ServerUnderTest(
             new Http2Limits { KeepAliveInterval = TimeSpan.FromDays(1) }, stream => stream.Respond(200, [], endStream: false), pauseAt: 64 * 1024);
@@ -244,7 +244,7 @@ public sealed class AttackTests
         long before = 0;
         byte[] pair = [.. new RawFrame(Headers, EndHeaders, 1, Head).ToBytes(), .. new RawFrame(Reset, 0, 1, Int(8)).ToBytes()];
         var batch = Enumerable.Repeat(pair, 1_000).SelectMany(bytes => bytes).ToArray();
-        for (var round = 0; round < 1_000; round++)
+        for (var round = 0; round < 200; round++)
         {
             for (var offset = 0; offset < batch.Length; offset += pair.Length)
             {
@@ -256,7 +256,7 @@ public sealed class AttackTests
             await server.Peer.SendBytesAsync(batch);
             Assert.False(server.Connection.IsOver, server.Connection.Ended?.ToString());
             server.Connection.Tick(now += 1_000);
-            if (round == 100)
+            if (round == 20)
             {
                 before = GC.GetTotalMemory(forceFullCollection: true);
             }

@@ -147,6 +147,9 @@ internal sealed class RawPeer(IDuplexPipe pipe)
         }
     }
 
+    /// <summary>A client's connection begins with 24 octets that are no frame.</summary>
+    public async Task SkipPrefaceAsync() => Assert.Equal(Preface, await pipe.Input.ReadExactlyAsync(Preface.Length));
+
     public void Close()
     {
         pipe.Output.Complete();

@@ -1,0 +1,129 @@
+using Ambient.Hbone.Tests.Support;
+
+namespace Ambient.Hbone.Tests;
+
+/// <summary>What the data path allocates, against bench/budgets.json. Everything happens on the test's own thread.</summary>
+public sealed class AllocationBudgetTests
+{
+    private const int Chunks = 2_000;
+
+    [Theory]
+    [InlineData(false, "allocatedBytesPerQueuedChunk")]
+    [InlineData(true, "allocatedBytesPerDirectChunk")]
+    public void A_chunk_of_data_allocates_no_more_than_its_budget(bool direct, string budget)
+    {
+        var (transport, client, server, stream, accepted) = Start();
+        stream.WritesDirectly = direct;
+        var received = new Counter();
+        var sink = SinkAsync(accepted, received);
+        SendChunks(transport, stream, 200);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        SendChunks(transport, stream, Chunks);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal((200 + Chunks) * 16_000L, received.Bytes);
+        Assert.InRange(allocated, 0, (Budgets.Get(budget) * Chunks) + 256); // 256: a pool that grows once
+        stream.Dispose();
+        transport.Run();
+        Assert.True(sink.IsCompleted);
+        GC.KeepAlive((client, server));
+    }
+
+    [Fact]
+    public void A_tunnel_allocates_no_more_than_its_budget()
+    {
+        var (transport, client, _, _, _) = Start();
+        const int Count = 500;
+        OpenAndClose(transport, client, 100);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        OpenAndClose(transport, client, Count);
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Count, 0, Budgets.Get("allocatedBytesPerConnect"));
+    }
+
+    [Fact]
+    public void An_idle_tunnel_holds_no_more_than_its_budget()
+    {
+        var limits = new Http2Limits { MaxConcurrentStreams = 20_000, AssumedPeerStreams = 20_000 };
+        var (transport, client, server, _, _) = Start(limits);
+        const int Count = 10_000;
+        var streams = new List<Http2Stream>(Count);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var index = 0; index < Count; index++)
+        {
+            streams.Add(client.Open(RequestHeaders.Connect("10.0.0.1:80")));
+            transport.Run();
+        }
+
+        Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / Count, 0, Budgets.Get("retainedBytesPerIdleTunnel"));
+        Assert.Equal(Count + 1, server.ActiveStreams);
+        GC.KeepAlive(streams);
+    }
+
+    private static (SteppedTransport, Http2Connection Client, Http2Connection Server, Http2Stream Stream, Http2Stream Accepted) Start(Http2Limits? limits = null)
+    {
+        var transport = new SteppedTransport();
+        var budget = new ByteBudget(ByteBudget.DefaultLimit);
+        Http2Stream? accepted = null;
+        var client = Http2Connection.Client(transport.Near, limits ?? Http2Limits.ForClient(), budget);
+        var server = Http2Connection.Server(transport.Far, limits ?? Http2Limits.ForServer(), budget, stream =>
+        {
+            accepted = stream;
+            stream.Respond(200, [], endStream: false);
+        });
+        _ = client.RunAsync();
+        _ = server.RunAsync();
+        transport.Run();
+        var stream = client.Open(RequestHeaders.Connect("10.0.0.1:80"));
+        transport.Run();
+        return (transport, client, server, stream, accepted!);
+    }
+
+    private static void SendChunks(SteppedTransport transport, Http2Stream stream, int count)
+    {
+        for (var index = 0; index < count; index++)
+        {
+            for (var left = 16_000; left > 0;)
+            {
+                var memory = stream.Output.GetMemory();
+                var take = Math.Min(left, memory.Length);
+                stream.Output.Advance(take);
+                left -= take;
+                var flushed = stream.Output.FlushAsync();
+                Assert.True(flushed.IsCompletedSuccessfully);
+            }
+
+            transport.Run();
+        }
+    }
+
+    private static void OpenAndClose(SteppedTransport transport, Http2Connection client, int count)
+    {
+        HeaderField[] fields = [new("baggage", "k8s.cluster.name=Kubernetes,k8s.namespace.name=shop,k8s.deployment.name=client")];
+        for (var index = 0; index < count; index++)
+        {
+            var stream = client.Open(RequestHeaders.Connect("10.0.0.1:80", fields));
+            transport.Run();
+            stream.Reset(Http2ErrorCode.Cancel);
+            transport.Run();
+            client.Tick(index * 1_000L);
+        }
+    }
+
+    private static async Task SinkAsync(Http2Stream stream, Counter received)
+    {
+        while (true)
+        {
+            var result = await stream.Input.ReadAsync();
+            received.Bytes += result.Buffer.Length;
+            stream.Input.AdvanceTo(result.Buffer.End);
+            if (result.IsCompleted)
+            {
+                return;
+            }
+        }
+    }
+
+    private sealed class Counter
+    {
+        public long Bytes;
+    }
+}

@@ -32,6 +32,9 @@ public sealed class DeltaServer(
     /// </summary>
     public const int MaxReceiveBytes = 64 * 1024 * 1024;
 
+    /// <summary>Streams that are open.</summary>
+    internal int OpenStreams => _streams.Count;
+
     /// <summary>What each open stream has been sent.</summary>
     public IReadOnlyList<DeltaStreamStatus> Status => [.. _streams.Keys.SelectMany(stream => stream.Status)];
 

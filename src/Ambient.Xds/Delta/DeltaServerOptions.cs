@@ -21,6 +21,12 @@ public sealed record DeltaServerOptions
     /// <summary>Most streams at a time. A node has one; ten thousand are twice the nodes that Kubernetes supports.</summary>
     public int MaxStreams { get; init; } = 10_000;
 
+    /// <summary>
+    /// How long a client may take to receive a response; then its stream ends, and with it the hold on resources that have changed since.
+    /// 100 MB, more than the largest clusters have, in this time are 350 KB/s.
+    /// </summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Most names that one stream may subscribe to: a client that knows as many pods asks for all.</summary>
     public int MaxNamesPerStream { get; init; } = 100_000;
 }

@@ -240,9 +240,22 @@ internal sealed class DeltaServerStream(
         Log.Pushed(logger, NodeId, ShortName(subscription.TypeUrl), updates.Count, removals.Count);
 
         var version = string.Create(CultureInfo.InvariantCulture, $"{time.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss'Z'}/{subscription.Generation}");
-        await responses.WriteAsync(
-            ResponseParts.Of(version, subscription.TypeUrl, subscription.Nonce, updates.Select(update => subscription.Wildcard ? update.Wire : update.WireWithAliases), removals),
-            cancellation);
+        var wire = updates.Select(update => subscription.Wildcard ? update.Wire : update.WireWithAliases);
+        await SendAsync(ResponseParts.Of(version, subscription.TypeUrl, subscription.Nonce, wire, removals), cancellation);
+    }
+
+    private async Task SendAsync(List<DeltaDiscoveryResponse> parts, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(options.SendTimeout);
+        try
+        {
+            await responses.WriteAsync(parts, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new GrpcException(GrpcStatus.DeadlineExceeded, $"the client did not take a response within {options.SendTimeout}");
+        }
     }
 
     private IEnumerable<DeltaResource> Select(

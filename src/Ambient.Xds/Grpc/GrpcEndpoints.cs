@@ -74,8 +74,13 @@ public static class GrpcEndpoints
                 cancellation.CancelAfter(timeout.Value);
             }
 
+            var responses = new MessageWriter<TResponse>(http.Response.BodyWriter, http.Response.StartAsync);
             var (status, detail) = await ServeAsync();
-            if (!http.RequestAborted.IsCancellationRequested)
+            if (responses.IsInsideMessage)
+            {
+                http.Abort();
+            }
+            else if (!http.RequestAborted.IsCancellationRequested)
             {
                 End(http, status, detail);
                 await http.Response.CompleteAsync();
@@ -87,7 +92,7 @@ public static class GrpcEndpoints
                 {
                     await handler(
                         new MessageReader<TRequest>(http.Request.BodyReader, method.RequestParser, maxReceiveBytes),
-                        new MessageWriter<TResponse>(http.Response.BodyWriter, http.Response.StartAsync),
+                        responses,
                         new ServerCallContext(http, cancellation.Token));
                     return (GrpcStatus.Ok, "");
                 }

@@ -25,6 +25,9 @@ public sealed class MessageWriter<T>
         _start = start;
     }
 
+    /// <summary>Whether a message has begun and not ended: nothing else can follow then, not even a status.</summary>
+    internal bool IsInsideMessage { get; private set; }
+
     /// <summary>Writes one message and waits until the transport took it.</summary>
     public ValueTask WriteAsync(T message, CancellationToken cancellation) => WriteAsync([message], cancellation);
 
@@ -46,6 +49,7 @@ public sealed class MessageWriter<T>
             await start(cancellation);
         }
 
+        IsInsideMessage = true;
         WritePrefix((uint)length);
         foreach (var part in parts)
         {
@@ -57,6 +61,7 @@ public sealed class MessageWriter<T>
         }
 
         await FlushAsync(cancellation);
+        IsInsideMessage = false;
     }
 
     private void WritePrefix(uint length)

@@ -219,6 +219,20 @@ public sealed class DeltaServerTests
         Assert.All(response.Resources, resource => Assert.Equal(1000, resource.Resource_.Value.Length));
     }
 
+    [Fact]
+    public async Task A_client_that_takes_nothing_is_given_up()
+    {
+        await using var served = await ServedStore.StartAsync(new DeltaServerOptions { SendTimeout = TimeSpan.FromMilliseconds(300) });
+        var value = ByteString.CopyFrom(new byte[1_000_000]);
+        served.Store.Apply(new ResourceChange(
+            ResourceTypes.Address, [.. Enumerable.Range(0, 50).Select(index => new DeltaResource($"{index}", "1", ResourceTypes.Address, value))], []));
+        await using var client = await RawClient.ConnectAsync(served);
+        await client.StartAsync();
+        await EventuallyAsync(() => served.Server.OpenStreams == 1 ? "" : null);
+        await EventuallyAsync(() => served.Server.OpenStreams == 0 ? "" : null);
+        await Assert.ThrowsAsync<GrpcException>(client.ReadAsync);
+    }
+
     [Theory]
     [InlineData(false, "z", GrpcStatus.Unavailable, "the control plane has not read the cluster yet; try again")]
     [InlineData(true, "", GrpcStatus.InvalidArgument, "the first request of a stream must have a node with an id")]

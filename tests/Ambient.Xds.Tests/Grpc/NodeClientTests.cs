@@ -112,6 +112,15 @@ public sealed class NodeClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_cannot_be_finished_resets_the_stream()
+    {
+        // The client's windows are 64 KB and its deadline passes while the rest waits for them.
+        var answer = await CallAsync(Duplex, [Frame(new DeltaDiscoveryRequest { TypeUrl = "stall" })], new() { ["grpc-timeout"] = "300m" }, hold: true, stall: true);
+        Assert.NotEqual(0, answer.Reset);
+        Assert.Null(answer.Trailer("grpc-status"));
+    }
+
+    [Fact]
     public async Task The_deadline_of_the_client_ends_the_handler()
     {
         var answer = await CallAsync(Duplex, [Frame(new DeltaDiscoveryRequest { TypeUrl = "a" })], new() { ["grpc-timeout"] = "200m" }, hold: true);
@@ -119,9 +128,9 @@ public sealed class NodeClientTests : IAsyncLifetime
         Assert.True(await _cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10)));
     }
 
-    private async Task<Answer> CallAsync(string path, byte[][] chunks, Dictionary<string, string>? headers = null, bool hold = false)
+    private async Task<Answer> CallAsync(string path, byte[][] chunks, Dictionary<string, string>? headers = null, bool hold = false, bool stall = false)
     {
-        await _node.WriteLineAsync(JsonSerializer.Serialize(new { path, headers = headers ?? [], chunks = chunks.Select(Convert.ToHexString), hold }));
+        await _node.WriteLineAsync(JsonSerializer.Serialize(new { path, headers = headers ?? [], chunks = chunks.Select(Convert.ToHexString), hold, stall }));
         return new Answer(JsonDocument.Parse(await _node.ReadLineAsync()).RootElement);
     }
 
@@ -142,6 +151,12 @@ public sealed class NodeClientTests : IAsyncLifetime
                 throw new GrpcException(GrpcStatus.Aborted, "enough");
             }
 
+            if (request.TypeUrl == "stall")
+            {
+                var part = new DeltaDiscoveryResponse { Nonce = new string('n', 200_000) };
+                await responses.WriteAsync([part, part, part, part], context.Cancellation);
+            }
+
             // In two parts, which merge on the wire.
             await responses.WriteAsync(
                 [new DeltaDiscoveryResponse { TypeUrl = request.TypeUrl }, new DeltaDiscoveryResponse { Nonce = request.ResponseNonce }], context.Cancellation);
@@ -159,6 +174,8 @@ public sealed class NodeClientTests : IAsyncLifetime
     private sealed record Answer(JsonElement Json)
     {
         public byte[] Body { get; } = Convert.FromHexString(Json.GetProperty("body").GetString()!);
+
+        public int Reset => Json.GetProperty("reset").GetInt32();
 
         public string? Header(string name) => Json.GetProperty("headers").TryGetProperty(name, out var value) ? value.ToString() : null;
 

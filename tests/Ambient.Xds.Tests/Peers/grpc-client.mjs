@@ -1,5 +1,5 @@
 // Calls a gRPC server with Node's http2 alone: node grpc-client.mjs PORT. Each line of standard input is a call
-// {path, headers, chunks: [hex], hold: true}; each line of output what came: {headers, trailers, body: hex, reset}.
+// {path, headers, chunks: [hex], hold: true, stall: true}; each line of output what came: {headers, trailers, body: hex, reset}.
 import http2 from 'node:http2';
 import readline from 'node:readline';
 
@@ -13,7 +13,8 @@ const call = request => new Promise(resolve => {
   });
   stream.on('response', headers => { answer.headers = { ...headers }; });
   stream.on('trailers', headers => { answer.trailers = { ...headers }; });
-  stream.on('data', chunk => { answer.body += chunk.toString('hex'); });
+  if (request.stall) stream.pause();
+  else stream.on('data', chunk => { answer.body += chunk.toString('hex'); });
   stream.on('error', () => { });
   stream.on('close', () => { answer.reset = stream.rstCode; resolve(answer); });
   for (const chunk of request.chunks ?? []) stream.write(Buffer.from(chunk, 'hex'));

@@ -81,6 +81,8 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
 
     private async Task<ConnectionEnd> RunAsync()
     {
+        // Whoever makes the tunnel gets it before its first request, which may have come with the end of the handshake.
+        await _loop.Yield();
         try
         {
             var end = await Connection.RunAsync();

@@ -186,8 +186,15 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         Answer(stream, status);
     }
 
-    /// <summary>A refusal has no body and no words: who is refused need not learn why.</summary>
-    private static void Answer(Http2Stream stream, HttpStatusCode status) => stream.Respond((int)status, [], endStream: true);
+    /// <summary>
+    /// A refusal has no body and no words: who is refused need not learn why. The client need not send the rest either
+    /// (RFC 9113 §8.1: a complete answer, then a reset with NO_ERROR).
+    /// </summary>
+    private static void Answer(Http2Stream stream, HttpStatusCode status)
+    {
+        stream.Respond((int)status, [], endStream: true);
+        stream.Reset(Http2ErrorCode.NoError);
+    }
 
     private sealed record Inbound(
         Tunnel Tunnel, Http2Stream Stream, Workload Workload, InboundDecision Decision, IPEndPoint Destination, ConnectionReport Report);

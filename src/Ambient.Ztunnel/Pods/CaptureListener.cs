@@ -1,5 +1,4 @@
 using Ambient.Linux;
-using Ambient.Telemetry.Metrics;
 
 namespace Ambient.Ztunnel.Pods;
 
@@ -7,7 +6,7 @@ namespace Ambient.Ztunnel.Pods;
 /// Accepts captured connections on a loop and owns what serves them: each connection's socket lives exactly as long as its
 /// serving. Stopping lets them go on, aborting cuts them. On its loop only.
 /// </summary>
-internal sealed class CaptureListener(TcpSocket listener, Func<TcpSocket, Task> serve, Gauge open, Action<Exception> trouble)
+internal sealed class CaptureListener(TcpSocket listener, Func<TcpSocket, Task> serve, Action<int> socketsChanged, Action<Exception> trouble)
 {
     /// <summary>Rest after the kernel ran out of something; the connections that wait are not lost.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
@@ -61,7 +60,7 @@ internal sealed class CaptureListener(TcpSocket listener, Func<TcpSocket, Task> 
     private async Task ServeAsync(TcpSocket socket)
     {
         _accepted.Add(socket);
-        open.Add(1);
+        socketsChanged(1);
         try
         {
             await serve(socket);
@@ -74,7 +73,7 @@ internal sealed class CaptureListener(TcpSocket listener, Func<TcpSocket, Task> 
         }
         finally
         {
-            open.Add(-1);
+            socketsChanged(-1);
             _accepted.Remove(socket);
             socket.Dispose();
         }

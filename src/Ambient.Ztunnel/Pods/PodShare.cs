@@ -21,17 +21,19 @@ internal sealed class PodShare : IAsyncDisposable
     private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, Listeners listeners)
     {
         _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout);
-        var openAsSource = plane.Telemetry.Metrics.SocketsOpen.With("source");
-        var openAsDestination = plane.Telemetry.Metrics.SocketsOpen.With("destination");
+        // Asked for each time: a series appears with its first socket.
+        var socketsOpen = plane.Telemetry.Metrics.SocketsOpen;
+        void OpenAsSource(int change) => socketsOpen.With("source").Add(change);
+        void OpenAsDestination(int change) => socketsOpen.With("destination").Add(change);
         var outbound = new OutboundPath(plane, data, pod, sockets, _pool);
         var plaintext = new InboundPlaintextPath(plane, data, pod, sockets);
         var inbound = new InboundHbonePath(plane, data, pod, sockets);
-        _outbound = new CaptureListener(listeners.Outbound, outbound.ServeAsync, openAsSource, Trouble(Ports.Outbound));
-        _plaintext = new CaptureListener(listeners.Plaintext, plaintext.ServeAsync, openAsDestination, Trouble(Ports.InboundPlaintext));
+        _outbound = new CaptureListener(listeners.Outbound, outbound.ServeAsync, OpenAsSource, Trouble(Ports.Outbound));
+        _plaintext = new CaptureListener(listeners.Plaintext, plaintext.ServeAsync, OpenAsDestination, Trouble(Ports.InboundPlaintext));
         _tunnels = new TunnelServer(
             listeners.Tunnels,
             cancellation => ContextAsync(plane, pod, cancellation),
-            new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, change => openAsDestination.Add(change)),
+            new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, OpenAsDestination),
             inbound.ServeAsync,
             (socket, failure) => Log.NoTunnel(plane.Logger, socket.RemoteEndPoint, pod.Uid, failure.Message));
 

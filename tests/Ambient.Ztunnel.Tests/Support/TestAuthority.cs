@@ -26,16 +26,29 @@ internal sealed class TestAuthority : ICertificateAuthority, IDisposable
     {
         Issued.Enqueue(identity);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var leaf = Sign(identity, key);
+        using var privateKey = PrivateKey.Copy(key);
+        return Task.FromResult(WorkloadCertificate.Create([leaf.ExportCertificatePem(), _root.ExportCertificatePem()], privateKey));
+    }
+
+    /// <summary>A certificate for a peer that is not ours: leaf, key and root in PEM.</summary>
+    public (string Certificate, string Key, string Root) IssuePem(SpiffeId identity)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var leaf = Sign(identity, key);
+        return (leaf.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem(), _root.ExportCertificatePem());
+    }
+
+    public void Dispose() => _root.Dispose();
+
+    private X509Certificate2 Sign(SpiffeId identity, ECDsa key)
+    {
         var request = new CertificateRequest("", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddUri(new Uri(identity.ToString()));
         request.CertificateExtensions.Add(names.Build(critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(
             [new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-        using var leaf = request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(16));
-        using var privateKey = PrivateKey.Copy(key);
-        return Task.FromResult(WorkloadCertificate.Create([leaf.ExportCertificatePem(), _root.ExportCertificatePem()], privateKey));
+        return request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(16));
     }
-
-    public void Dispose() => _root.Dispose();
 }

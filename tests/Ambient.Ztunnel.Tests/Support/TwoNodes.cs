@@ -32,17 +32,20 @@ internal sealed class TwoNodes : IAsyncDisposable
 
     public RunningZtunnel Destination { get; private set; } = null!;
 
-    public static async Task<TwoNodes> StartAsync(string? mesh = null, int threads = 1)
+    /// <summary>A recording beside the tests.</summary>
+    public static string Golden(string name) => Path.Combine(AppContext.BaseDirectory, "Golden", name);
+
+    public static async Task<TwoNodes> StartAsync(string? mesh = null, int threads = 1, int answerSize = 0, string filter = "info")
     {
         var world = new TwoNodes();
-        mesh ??= File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden/ztunnel/state.yaml"));
-        world.Source = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("na", world._sourceAgent.Path, mesh, threads), world._authority);
-        world.Destination = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("nb", world._destinationAgent.Path, mesh, threads), world._authority);
+        mesh ??= File.ReadAllText(Golden("ztunnel/state.yaml"));
+        world.Source = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("na", world._sourceAgent.Path, mesh, threads), world._authority, filter);
+        world.Destination = await RunningZtunnel.StartAsync(RunningZtunnel.Configuration("nb", world._destinationAgent.Path, mesh, threads), world._authority, filter);
         await world._sourceAgent.EnrolAsync(("u1", "client", world.Client));
         await world._destinationAgent.EnrolAsync(("u2", "server", world.Server));
         foreach (var pod in new[] { world.Server, world.Plain })
         {
-            await world.Applications.ServeAsync(pod, 7001, client => Encoding.ASCII.GetBytes($"seen {client.Address}"));
+            await world.Applications.ServeAsync(pod, 7001, client => Encoding.ASCII.GetBytes($"seen {client.Address}".PadRight(answerSize)));
         }
 
         return world;

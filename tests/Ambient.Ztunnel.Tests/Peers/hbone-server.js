@@ -1,0 +1,33 @@
+// An HBONE server on Node's http2 that writes what its client sends, one JSON object a line.
+// Usage: hbone-server.js ADDRESS PORT FOLDER-WITH-cert.pem-key.pem-root.pem
+const fs = require('fs');
+const http2 = require('http2');
+const [address, port, folder] = process.argv.slice(2);
+const say = (event) => console.log(JSON.stringify(event));
+
+const server = http2.createSecureServer({
+  cert: fs.readFileSync(`${folder}/cert.pem`), key: fs.readFileSync(`${folder}/key.pem`), ca: fs.readFileSync(`${folder}/root.pem`),
+  requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'],
+});
+server.on('session', (session) => {
+  const socket = session.socket;
+  say({ event: 'tls', protocol: socket.getProtocol(), cipher: socket.getCipher().name, group: null, alpn: socket.alpnProtocol, sni: socket.servername || null });
+  session.on('remoteSettings', () => {
+    const { headerTableSize, enablePush, initialWindowSize, maxFrameSize, maxConcurrentStreams, maxHeaderListSize, maxHeaderSize, enableConnectProtocol } = session.remoteSettings;
+    say({ event: 'settings', settings: { headerTableSize, enablePush, initialWindowSize, maxFrameSize, maxConcurrentStreams, maxHeaderListSize, maxHeaderSize, enableConnectProtocol } });
+  });
+});
+server.on('stream', (stream, headers, flags, raw) => {
+  say({ event: 'connect', headers: raw });
+  stream.on('error', () => {});
+  if (headers[':authority'].endsWith(':401')) {
+    stream.respond({ ':status': 401 }, { endStream: true });
+    return;
+  }
+  stream.on('close', () => say({ event: 'stream-close', rst: stream.rstCode }));
+  stream.respond({ ':status': 200 });
+  let n = 0;
+  stream.on('data', (data) => { n += data.length; });
+  stream.on('end', () => { say({ event: 'data', n }); say({ event: 'end' }); stream.end('answer'); });
+});
+server.listen(Number(port), address, () => console.error('listening'));

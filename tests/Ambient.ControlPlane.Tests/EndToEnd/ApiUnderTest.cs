@@ -35,9 +35,10 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
 
     public KubernetesClient Client { get; }
 
-    public static async Task<ApiUnderTest> StartAsync()
+    /// <param name="controllers">Off: pods may name owners that are not there.</param>
+    public static async Task<ApiUnderTest> StartAsync(bool controllers = true)
     {
-        var api = new ApiUnderTest(await ApiServer.ApiServer.StartAsync(new ApiServerOptions()));
+        var api = new ApiUnderTest(await ApiServer.ApiServer.StartAsync(new ApiServerOptions { Controllers = controllers }));
         await api.PutAsync("apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}");
         foreach (var node in Cluster.Nodes)
         {

@@ -108,7 +108,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
             await drained.Task;
         }
 
-        await DiscardInputAsync();
+        await _input.DiscardAsync();
         await timer.CancelAsync();
         await deadline;
         Dispose();
@@ -169,27 +169,6 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         catch (OperationCanceledException)
         {
             // Closed in time.
-        }
-    }
-
-    private async Task DiscardInputAsync()
-    {
-        var scratch = RecordBuffer.Rent(large: false);
-        try
-        {
-            while (!_socket.IsClosed)
-            {
-                await _socket.WaitReadableAsync();
-                var got = _socket.TryReceive(scratch.Bytes);
-                if (!got.WouldBlock && got.Count == 0)
-                {
-                    return;
-                }
-            }
-        }
-        finally
-        {
-            scratch.Release();
         }
     }
 }

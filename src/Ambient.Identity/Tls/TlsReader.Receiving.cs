@@ -3,6 +3,43 @@ namespace Ambient.Identity.Tls;
 /// <summary>The way in: from the socket to opened records.</summary>
 internal sealed partial class TlsReader
 {
+    /// <summary>
+    /// Receives dropped while closing: a megabyte is more than can be under way from a peer that has been told of the end. One that
+    /// goes on is cut.
+    /// </summary>
+    private const int MostDiscarded = 64;
+
+    private int _discards;
+
+    /// <summary>After completion: receives and drops until the peer has closed too, so that closing resets nothing.</summary>
+    public Task DiscardAsync()
+    {
+        _discarded = new TaskCompletionSource();
+        if (!_socketWait.IsWaiting)
+        {
+            Discard();
+        }
+
+        return _discarded.Task;
+    }
+
+    private void Discard()
+    {
+        var scratch = RecordBuffer.Rent(large: false);
+        var isOver = _socket.IsClosed;
+        while (!isOver && _socketWait.IsReady(_socket.WaitReadableAsync()))
+        {
+            var got = _socket.TryReceive(scratch.Bytes);
+            isOver = (!got.WouldBlock && got.Count == 0) || ++_discards > MostDiscarded;
+        }
+
+        scratch.Release();
+        if (isOver)
+        {
+            _discarded!.TrySetResult();
+        }
+    }
+
     /// <summary>Receives and opens until there is news (true) or the socket has nothing more (false: its readiness will call).</summary>
     private bool TryFill()
     {

@@ -42,6 +42,7 @@ internal sealed partial class TlsReader : PipeReader, IValueTaskSource<ReadResul
     private bool _examinedAll = true;
     private bool _ended;
     private Exception? _failure;
+    private TaskCompletionSource? _discarded;
 
     public TlsReader(TlsConnection connection, TcpSocket socket, TlsRecords records)
     {
@@ -207,7 +208,11 @@ internal sealed partial class TlsReader : PipeReader, IValueTaskSource<ReadResul
 
     private void OnReadable()
     {
-        if (_reading && !_completed && TryFill())
+        if (_discarded is not null)
+        {
+            Discard();
+        }
+        else if (_reading && !_completed && TryFill() && _reading)
         {
             Finish();
         }

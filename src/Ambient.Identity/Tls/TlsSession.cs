@@ -136,8 +136,14 @@ internal sealed unsafe class TlsSession : IDisposable
     }
 
     /// <summary>Makes records of a plaintext; they are in <see cref="Output"/>.</summary>
+    /// <exception cref="TlsException">The session is broken; it may have broken while reading.</exception>
     public void Seal(ReadOnlySpan<byte> plaintext)
     {
+        if (_failure is not null)
+        {
+            throw _failure;
+        }
+
         fixed (byte* start = plaintext)
         {
             Begin(null, 0, ended: false);
@@ -162,8 +168,12 @@ internal sealed unsafe class TlsSession : IDisposable
     public void Close()
     {
         Begin(null, 0, ended: false);
-        LibSsl.SSL_shutdown(_ssl);
-        LibCrypto.ERR_clear_error();
+        if (_failure is null)
+        {
+            LibSsl.SSL_shutdown(_ssl);
+            LibCrypto.ERR_clear_error();
+        }
+
         End();
     }
 

@@ -29,18 +29,38 @@ internal sealed partial class TlsWriter
             // Somebody still writes behind the payload, where sealing would put the tag: seal a copy, leave that memory alone.
             var copy = RecordBuffer.Rent(large: false);
             slot.Bytes.AsSpan(_slotStart, TlsRecords.HeaderSize + _payload).CopyTo(copy.Bytes);
-            Enqueue(copy, 0, _records.Seal(copy.Bytes, _payload));
+            if (TrySeal(copy, 0, out var length))
+            {
+                Enqueue(copy, 0, length);
+                _slotStart += _payload;
+            }
+
             copy.Release();
-            _slotStart += _payload;
         }
-        else
+        else if (TrySeal(slot, _slotStart, out var length))
         {
-            Enqueue(slot, _slotStart, _records.Seal(slot.Bytes.AsSpan(_slotStart), _payload));
+            Enqueue(slot, _slotStart, length);
             slot.Release();
             _slot = null;
         }
 
         _payload = 0;
+    }
+
+    /// <summary>A session that broke while reading cannot seal either: then writing fails too.</summary>
+    private bool TrySeal(RecordBuffer buffer, int start, out int length)
+    {
+        try
+        {
+            length = _records.Seal(buffer.Bytes.AsSpan(start), _payload);
+            return true;
+        }
+        catch (TlsException exception)
+        {
+            length = 0;
+            Fail(exception);
+            return false;
+        }
     }
 
     private void Enqueue(RecordBuffer buffer, int offset, int length)

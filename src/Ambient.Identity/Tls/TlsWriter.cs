@@ -90,6 +90,10 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
         if (_slot is not null && SlotRoom < Math.Max(SmallestRoom, sizeHint))
         {
             SealSlot();
+            if (_failure is not null)
+            {
+                throw _failure;
+            }
         }
 
         if (_slot is null)
@@ -194,10 +198,13 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
         else
         {
             SealSlot();
-            var slot = RecordBuffer.Rent(large: false);
-            Enqueue(slot, 0, _records.Close(slot.Bytes));
-            slot.Release();
-            AskEndOfTurn();
+            if (_failure is null)
+            {
+                var slot = RecordBuffer.Rent(large: false);
+                Enqueue(slot, 0, _records.Close(slot.Bytes));
+                slot.Release();
+                AskEndOfTurn();
+            }
         }
     }
 
@@ -210,7 +217,10 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
         }
 
         SealSlot();
-        Send();
+        if (_failure is null)
+        {
+            Send();
+        }
     }
 
     /// <summary>The connection broke: what waits is dropped, and flushes fail.</summary>

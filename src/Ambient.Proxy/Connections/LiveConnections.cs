@@ -41,7 +41,7 @@ public sealed class LiveConnections(EventLoop loop)
         var judged = 0;
         foreach (var connection in _connections.ToArray())
         {
-            if (concerns(connection.WorkloadUid) && mesh.Workloads.TryGetValue(connection.WorkloadUid, out var workload))
+            if (_connections.Contains(connection) && concerns(connection.WorkloadUid) && mesh.Workloads.TryGetValue(connection.WorkloadUid, out var workload))
             {
                 connection.Judge(mesh, workload);
                 if (++judged % JudgedPerTurn == 0)

@@ -101,8 +101,18 @@ public static class TunnelRelay
                         continue;
                     }
 
-                    to.ShutdownSend();
                     await from.CompleteAsync();
+                    if (tunnel.ResetCode is null)
+                    {
+                        to.ShutdownSend();
+                    }
+                    else
+                    {
+                        // The peer wants nothing more either: an application that keeps its side open would hold the
+                        // connection for ever. It gets what was received, then the end; what it still sends is refused.
+                        to.Dispose();
+                    }
+
                     return RelayEnd.Clean;
                 }
 

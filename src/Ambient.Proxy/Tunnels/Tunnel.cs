@@ -15,7 +15,7 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
     private readonly EventLoop _loop;
     private readonly TlsConnection _tls;
     private readonly IDisposable _heartbeat;
-    private readonly Task<ConnectionEnd> _running;
+    private readonly TaskCompletionSource<ConnectionEnd> _ended = new();
 
     private Tunnel(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Tunnel, Http2Stream>? onRequest)
     {
@@ -31,7 +31,7 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
         Connection.Flush(); // the preface
         _heartbeat = loop.Every(HeartbeatPeriod, () => Connection.Tick(_loop.NowMilliseconds));
         IdleSince = loop.NowMilliseconds;
-        _running = RunAsync();
+        _ = RunAsync(); // ends in Ended
     }
 
     /// <summary>Keep-alive times are whole seconds, so a second is fine enough to tell them.</summary>
@@ -56,16 +56,13 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
     public long IdleSince { get; internal set; }
 
     /// <summary>Completes when the tunnel is over, with the reason; never fails.</summary>
-    public Task<ConnectionEnd> Ended => _running;
+    public Task<ConnectionEnd> Ended => _ended.Task;
 
     /// <summary>The end that opens streams. On the loop.</summary>
     public static Tunnel Client(EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget) =>
         new(loop, tls, limits, budget, onRequest: null);
 
-    /// <summary>
-    /// The end that takes streams. On the loop. The first requests may have come with the last bytes of the handshake; then
-    /// <paramref name="onRequest"/> is called before this returns.
-    /// </summary>
+    /// <summary>The end that takes streams. On the loop.</summary>
     public static Tunnel Server(
         EventLoop loop, TlsConnection tls, Http2Limits limits, ByteBudget budget, Action<Tunnel, Http2Stream> onRequest) =>
         new(loop, tls, limits, budget, onRequest);
@@ -74,29 +71,35 @@ public sealed class Tunnel : IEndOfTurn, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Connection.Abort(Http2ErrorCode.NoError);
-        await _running;
+        await Ended;
     }
 
     void IEndOfTurn.EndOfTurn() => Connection.Flush();
 
-    private async Task<ConnectionEnd> RunAsync()
+    private async Task RunAsync()
     {
+        ConnectionEnd? end = null;
+
         // Whoever makes the tunnel gets it before its first request, which may have come with the end of the handshake.
         await _loop.Yield();
         try
         {
-            var end = await Connection.RunAsync();
-            if (end.IsClean)
-            {
-                await _tls.CloseAsync(FarewellTime);
-            }
+            end = await Connection.RunAsync();
 
-            return end;
+            // However it ended: what was written last, as the GOAWAY that names an error, is to reach the peer. Where the
+            // transport has failed there is nothing to wait for.
+            await _tls.CloseAsync(FarewellTime);
+        }
+        catch (Exception failure)
+        {
+            // Not what a peer can cause: a mistake of ours, which ends this tunnel and is told as its end.
+            end ??= new ConnectionEnd(ConnectionEndReason.Aborted, Http2ErrorCode.InternalError, failure.ToString());
         }
         finally
         {
             _heartbeat.Dispose();
             _tls.Dispose();
+            _ended.TrySetResult(end!);
         }
     }
 }

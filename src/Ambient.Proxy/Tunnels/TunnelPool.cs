@@ -16,7 +16,7 @@ public sealed class TunnelPool : IAsyncDisposable
 {
     private readonly EventLoop _loop;
     private readonly Dictionary<TunnelKey, Peer> _peers = [];
-    private readonly HashSet<Task> _watched = [];
+    private readonly TaskSet _watched = new();
     private readonly IDisposable _sweep;
     private bool _closing;
 
@@ -55,15 +55,20 @@ public sealed class TunnelPool : IAsyncDisposable
                 return (tunnel, tunnel.Connection.Open(headers));
             }
 
-            if (peer.Dialling is null)
+            if (peer.Dialling is { } underWay)
             {
-                var dialling = DialAsync(key, peer, dial);
-                peer.Dialling = dialling.IsCompleted ? null : dialling; // by now it may be over, and has said so already
-                await dialling;
+                await underWay;
+                continue;
             }
-            else
+
+            var dialling = DialAsync(key, peer, dial);
+            peer.Dialling = dialling.IsCompleted ? null : dialling; // by now it may be over, and has said so already
+            var dialled = await dialling;
+            if (dialled.Connection.IsEnding)
             {
-                await peer.Dialling;
+                // A peer that takes our TLS and then turns us away would do so again and again: whoever dialled is told.
+                var end = await dialled.Ended;
+                throw new IOException($"{key.Destination} closed the tunnel at once: {end}");
             }
         }
     }
@@ -87,20 +92,28 @@ public sealed class TunnelPool : IAsyncDisposable
             tunnel.Connection.Abort(Http2ErrorCode.NoError);
         }
 
-        await Task.WhenAll([.. _watched]);
+        // Dials under way end too: each by its own deadline, and what it brings is closed at once.
+        foreach (var dialling in _peers.Values.Select(peer => peer.Dialling).OfType<Task<Tunnel>>().ToList())
+        {
+            await Task.WhenAny(dialling); // who dialled hears of a failure
+        }
+
+        await _watched.WhenEmptyAsync();
     }
 
-    private async Task DialAsync(TunnelKey key, Peer peer, Func<Task<Tunnel>> dial)
+    private async Task<Tunnel> DialAsync(TunnelKey key, Peer peer, Func<Task<Tunnel>> dial)
     {
         try
         {
             var tunnel = await dial();
             peer.Tunnels.Add(tunnel);
-            Watch(RemoveWhenEndedAsync(key, peer, tunnel));
+            _watched.Add(RemoveWhenEndedAsync(key, peer, tunnel));
             if (_closing)
             {
                 tunnel.Connection.Abort(Http2ErrorCode.NoError);
             }
+
+            return tunnel;
         }
         finally
         {
@@ -122,12 +135,6 @@ public sealed class TunnelPool : IAsyncDisposable
         {
             _peers.Remove(key);
         }
-    }
-
-    private void Watch(Task task)
-    {
-        _watched.RemoveWhere(static watched => watched.IsCompleted);
-        _watched.Add(task);
     }
 
     private void Sweep()
@@ -153,6 +160,6 @@ public sealed class TunnelPool : IAsyncDisposable
     private sealed class Peer
     {
         public List<Tunnel> Tunnels { get; } = [];
-        public Task? Dialling { get; set; }
+        public Task<Tunnel>? Dialling { get; set; }
     }
 }

@@ -16,7 +16,7 @@ public sealed class TunnelServer : IDisposable
     private readonly Func<Tunnel, Http2Stream, Task> _serve;
     private readonly Action<TcpSocket, Exception> _refused;
     private readonly HashSet<Tunnel> _tunnels = [];
-    private readonly HashSet<Task> _running = [];
+    private readonly TaskSet _running = new();
     private readonly CancellationTokenSource _stopping = new();
 
     /// <summary>Makes a server; it does nothing until it runs.</summary>
@@ -47,7 +47,7 @@ public sealed class TunnelServer : IDisposable
             while (!_stopping.IsCancellationRequested)
             {
                 var socket = await _listener.AcceptAsync();
-                Track(AcceptAsync(socket));
+                _running.Add(AcceptAsync(socket));
             }
         }
         catch (Exception failure) when (_stopping.IsCancellationRequested && failure is LinuxException or ObjectDisposedException)
@@ -55,11 +55,7 @@ public sealed class TunnelServer : IDisposable
             // the listener was closed to stop
         }
 
-        while (_running.Count > 0)
-        {
-            await Task.WhenAll([.. _running]);
-            _running.RemoveWhere(static task => task.IsCompleted);
-        }
+        await _running.WhenEmptyAsync();
     }
 
     /// <summary>Takes no more connections nor streams; what is open goes on. On the loop.</summary>
@@ -69,7 +65,7 @@ public sealed class TunnelServer : IDisposable
         {
             _stopping.Cancel();
             _listener.Dispose();
-            foreach (var tunnel in _tunnels)
+            foreach (var tunnel in _tunnels.ToList()) // one that ends at once leaves the set
             {
                 tunnel.Connection.GoAway();
             }
@@ -107,15 +103,17 @@ public sealed class TunnelServer : IDisposable
         Tunnel tunnel;
         try
         {
+            _ = socket.RemoteEndPoint; // remembered from here on, for whoever is told of a refusal
             socket.SetNoDelay();
             // One deadline for both: a certificate that does not come keeps nobody waiting for longer than a handshake may.
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
             deadline.CancelAfter(_options.HandshakeTimeout);
             var context = await _context(deadline.Token);
             var tls = await TlsConnection.ServerAsync(socket, context, _options.HandshakeTimeout, _stopping.Token);
-            tunnel = Tunnel.Server(_listener.Loop, tls, _options.Limits, _options.Budget, (accepted, stream) => Track(ServeAsync(accepted, stream)));
+            tunnel = Tunnel.Server(
+                _listener.Loop, tls, _options.Limits, _options.Budget, (owner, stream) => _running.Add(ServeAsync(owner, stream)));
         }
-        catch (Exception failure) when (failure is IOException or OperationCanceledException or TimeoutException or InvalidOperationException)
+        catch (Exception failure) // whatever it is, it costs this connection only, and is told
         {
             _refused(socket, failure);
             socket.Dispose();
@@ -138,17 +136,6 @@ public sealed class TunnelServer : IDisposable
         {
             await _serve(tunnel, stream);
         }
-    }
-
-    private void Track(Task task)
-    {
-        if (task.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
-        _running.RemoveWhere(static running => running.IsCompletedSuccessfully);
-        _running.Add(task);
     }
 }
 

@@ -160,6 +160,15 @@ public sealed class PeerVerificationTests : IAsyncDisposable
         Assert.Contains(words, failure.Message, StringComparison.Ordinal);
         var told = await Assert.ThrowsAsync<TlsException>(async () => await client.Input.ReadAsync());
         Assert.Equal(TlsFailure.RefusedByPeer, told.Failure);
+
+        // What is written after that fails with the same reason, wherever it is noticed; it must not fail anywhere else.
+        client.Output.GetMemory();
+        client.Output.Advance(1);
+        await client.Output.FlushAsync();
+        await _pair.Loop.Yield();
+        await _pair.Loop.Yield();
+        var late = Assert.Throws<TlsException>(() => client.Output.GetMemory());
+        Assert.Equal(TlsFailure.RefusedByPeer, late.Failure);
         web.Dispose();
     });
 

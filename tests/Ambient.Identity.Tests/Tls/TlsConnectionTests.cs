@@ -177,6 +177,36 @@ public sealed class TlsConnectionTests : IAsyncDisposable
     });
 
     [Fact]
+    public async Task Closing_while_a_read_waits_ends_the_read_and_waits_for_the_peer() => await OnLoopAsync(async () =>
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        var (client, server) = await _pair.ConnectAsync(web, db, Db);
+        var reading = client.Input.ReadAsync().AsTask();
+        client.Input.CancelPendingRead();
+        Assert.True((await reading).IsCanceled);
+        await LoopPair.WriteAsync(client.Output, "last words"u8.ToArray());
+        var closing = client.CloseAsync(LoopPair.Limit);
+        Assert.Equal("last words"u8.ToArray(), await LoopPair.ReadToEndAsync(server.Input));
+        await LoopPair.WriteAsync(server.Output, "unheard"u8.ToArray());
+        await _pair.Loop.DelayAsync(TimeSpan.FromMilliseconds(50));
+        Assert.False(closing.IsCompleted);
+        await server.CloseAsync(LoopPair.Limit);
+        await closing;
+    });
+
+    [Fact]
+    public async Task A_peer_that_does_not_close_is_cut_after_the_time_given() => await OnLoopAsync(async () =>
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        var (client, server) = await _pair.ConnectAsync(web, db, Db);
+        await client.CloseAsync(TimeSpan.FromMilliseconds(100));
+        Assert.True(client.IsClosed);
+        server.Dispose();
+    });
+
+    [Fact]
     public async Task A_reset_is_an_error_to_readers_and_writers() => await OnLoopAsync(async () =>
     {
         using var web = _authority.Certificate(WebUri);

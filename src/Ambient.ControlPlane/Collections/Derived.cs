@@ -12,6 +12,9 @@ internal sealed class Graph
 {
     private readonly List<IDerived> _derived = [];
 
+    /// <summary>Raised with the key of an input that could not be derived; what was derived from it before stays.</summary>
+    public event Action<string, Exception>? Failed;
+
     public void Add(IDerived derived) => _derived.Add(derived);
 
     /// <summary>
@@ -19,6 +22,8 @@ internal sealed class Graph
     /// made before it.
     /// </summary>
     public int Settle() => _derived.Sum(derived => derived.Settle());
+
+    internal void Fail(string key, Exception error) => Failed?.Invoke(key, error);
 }
 
 /// <summary>
@@ -32,6 +37,7 @@ internal sealed class Derived<TIn, TOut> : Collection<TOut>, IDerived
     /// <summary>Computes the outputs of one input.</summary>
     public delegate IEnumerable<(string Key, TOut Value)> Derivation(TIn input, Reads reads);
 
+    private readonly Graph _graph;
     private readonly Collection<TIn> _input;
     private readonly Derivation _derive;
     private readonly Dictionary<string, Cell> _cells = new(StringComparer.Ordinal);
@@ -39,6 +45,7 @@ internal sealed class Derived<TIn, TOut> : Collection<TOut>, IDerived
 
     public Derived(Graph graph, Collection<TIn> input, Derivation derive)
     {
+        _graph = graph;
         _input = input;
         _derive = derive;
         foreach (var key in input.Items.Keys)
@@ -73,7 +80,16 @@ internal sealed class Derived<TIn, TOut> : Collection<TOut>, IDerived
         (string Key, TOut Value)[] outputs = [];
         if (_input.TryGet(key, out var input))
         {
-            outputs = [.. _derive(input, new Reads(cell))];
+            try
+            {
+                outputs = [.. _derive(input, new Reads(cell))];
+            }
+            catch (Exception error)
+            {
+                // One object that nobody foresaw must not stop the configuration of all others.
+                _graph.Fail(key, error);
+                return;
+            }
         }
         else
         {

@@ -50,6 +50,13 @@ internal sealed class MeshModel
         Publish(new Derived<EndpointSlice, Address>(_graph, EndpointSlices, AddressesOf));
     }
 
+    /// <summary>Raised with the key of an object that could not be derived; what was derived from it before stays in force.</summary>
+    public event Action<string, Exception>? Failed
+    {
+        add => _graph.Failed += value;
+        remove => _graph.Failed -= value;
+    }
+
     public Source<Pod> Pods { get; } = new();
 
     public Source<Service> Services { get; } = new();

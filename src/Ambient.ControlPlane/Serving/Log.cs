@@ -17,4 +17,7 @@ internal static partial class Log
 
     [LoggerMessage(4, LogLevel.Warning, "refused the node {Node} to {Caller} at {Peer}: {Reason}")]
     public static partial void NodeRefused(ILogger logger, string node, Caller caller, IPEndPoint peer, string reason);
+
+    [LoggerMessage(5, LogLevel.Error, "{Key} could not be derived; what was derived from it before stays in force")]
+    public static partial void DerivationFailed(ILogger logger, string key, Exception error);
 }

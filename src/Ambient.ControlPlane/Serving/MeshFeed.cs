@@ -56,6 +56,7 @@ internal sealed class MeshFeed
         _logger = logger;
         _time = time;
         _model = new MeshModel(settings);
+        _model.Failed += (key, error) => Log.DerivationFailed(_logger, key, error);
         Report(_model.AuthorizationPolicies);
         Report(_model.PeerAuthentications);
         Pods = Follow(client, ResourceKinds.Pods, (model, key, pod) => model.Pods.Set(key, pod));

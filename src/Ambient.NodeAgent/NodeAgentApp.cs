@@ -164,13 +164,14 @@ internal static class NodeAgentApp
     }
 
     /// <summary>
-    /// Verifies and reconciles everything again and again. Reading the rules of a pod back costs some processes, so after a round as
-    /// much as nineteen times its length passes: a twentieth of a core at most.
+    /// Verifies and reconciles everything again and again. Reading the rules of a pod back costs some processes, so the pauses grow with
+    /// the rounds: nine times as long, which is a tenth of a core at most, but never more than five intervals.
     /// </summary>
     private static async Task LookAfterAsync(
         Enrolments enrolments, Action reconcile, TimeSpan interval, TimeProvider time, CancellationToken cancellation)
     {
-        const int RestPerWork = 19;
+        const int RestPerWork = 9;
+        const int LongestRest = 5;
         var rest = interval;
         while (true)
         {
@@ -178,8 +179,8 @@ internal static class NodeAgentApp
             var start = time.GetTimestamp();
             await enrolments.VerifyAsync(cancellation);
             reconcile();
-            var work = time.GetElapsedTime(start) * RestPerWork;
-            rest = work > interval ? work : interval;
+            var wanted = (time.GetElapsedTime(start) * RestPerWork).Ticks;
+            rest = TimeSpan.FromTicks(Math.Clamp(wanted, interval.Ticks, interval.Ticks * LongestRest));
         }
     }
 }

@@ -223,6 +223,40 @@ public sealed class EnrolmentTests : IAsyncLifetime
         Assert.True(second.HasRules);
     }
 
+    [Fact]
+    public async Task A_node_with_iptables_only_does_the_same()
+    {
+        await using var node = await TestNode.StartAsync(_cluster, ("NATIVE_NFTABLES", "false"));
+        await using var ztunnel = await TestZtunnel.ConnectAsync(node.ZdsPath);
+        using var sandbox = new PodNamespace("10.9.1.20", "fd09::20");
+        var pod = await _cluster.CreatePodAsync("shop", "web-1", node.Name);
+        await node.UntilAsync(async () => (await node.CallPluginAsync("shop", "web-1", sandbox)).Exit == 0, "the pod starts");
+        await _cluster.SetAddressesAsync(pod, sandbox.Addresses);
+        Assert.Equal("enabled", await _cluster.RedirectionAsync(pod));
+        Assert.Contains("-j REDIRECT --to-ports 15001", sandbox.Inside("iptables-save"), StringComparison.Ordinal);
+        Assert.Contains("-j REDIRECT --to-ports 15001", sandbox.Inside("ip6tables-save"), StringComparison.Ordinal);
+        Assert.Contains(
+            "-A AMBIENT_PROBES -d 10.9.1.20/32 -p tcp -m owner --uid-owner 0 -j SNAT --to-source 169.254.7.127",
+            node.InNode("iptables-save"), StringComparison.Ordinal);
+        Assert.Contains(
+            "-A AMBIENT_PROBES -d fd09::20/128 -p tcp -m owner --uid-owner 0 -j SNAT --to-source fd16:9254:7127:1337:ffff:ffff:ffff:ffff",
+            node.InNode("ip6tables-save"), StringComparison.Ordinal);
+
+        node.InNode("iptables", "-t", "nat", "-F");
+        await TestNode.Until(
+            () => node.InNode("iptables-save") is var rules && rules.Contains("-A POSTROUTING -j AMBIENT_PROBES", StringComparison.Ordinal)
+                && rules.Contains("10.9.1.20", StringComparison.Ordinal),
+            "the probe rules are back, once");
+        sandbox.Inside("iptables", "-t", "nat", "-F", "ISTIO_OUTPUT");
+        await TestNode.Until(
+            () => sandbox.Inside("iptables-save").Contains("-j REDIRECT --to-ports 15001", StringComparison.Ordinal), "the rules are back");
+
+        await _cluster.LabelPodAsync(pod, Labels.None);
+        await node.UntilAsync(async () => await _cluster.RedirectionAsync(pod) is null, "the pod is let go");
+        Assert.DoesNotContain("ISTIO", sandbox.Inside("iptables-save"), StringComparison.Ordinal);
+        Assert.DoesNotContain("10.9.1.20", node.InNode("iptables-save"), StringComparison.Ordinal);
+    }
+
     /// <summary>Creates the pod, runs its sandbox through the plugin, and reports its addresses as a kubelet does.</summary>
     private async Task<Pod> StartPodAsync(string ns, string name, PodNamespace sandbox)
     {

@@ -18,9 +18,12 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private Process? _agent;
 
-    private TestNode(TestCluster cluster)
+    private readonly (string Name, string Value)[] _settings;
+
+    private TestNode(TestCluster cluster, (string Name, string Value)[] settings)
     {
         _cluster = cluster;
+        _settings = settings;
         Folder = Directory.CreateTempSubdirectory("node-").FullName;
         File.WriteAllText(Path.Combine(Folder, "kubeconfig"), cluster.Kubeconfig);
         Directory.CreateDirectory(Path.Combine(Folder, "net.d"));
@@ -45,9 +48,9 @@ internal sealed class TestNode : IAsyncDisposable
         }
     }
 
-    public static async Task<TestNode> StartAsync(TestCluster cluster)
+    public static async Task<TestNode> StartAsync(TestCluster cluster, params (string Name, string Value)[] settings)
     {
-        var node = new TestNode(cluster);
+        var node = new TestNode(cluster, settings);
         await node._loop.RunAsync(node.ForwardAsync);
         await node.StartAgentAsync();
         return node;
@@ -73,6 +76,11 @@ internal sealed class TestNode : IAsyncDisposable
             ["HOST_PROC"] = "/proc",
             ["AMBIENT_VERIFY_INTERVAL_SECONDS"] = "1",
         })
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach (var (name, value) in _settings)
         {
             start.Environment[name] = value;
         }

@@ -82,6 +82,12 @@ internal sealed class Definitions(ServerState server)
                 return;
             }
 
+            if (server.Store.Find("apiextensions.k8s.io/customresourcedefinitions", "", definition.Name)?.Uid != definition.Uid)
+            {
+                // The last object to go took its definition along.
+                return;
+            }
+
             server.Types.Replace(group, plural, []);
             server.Store.Drop(type.Bucket);
         }

@@ -88,6 +88,15 @@ internal static class Reviews
             }
 
             pod.Child("spec")["nodeName"] = node;
+            var status = pod.Child("status");
+            var others = status.ObjectsAt("conditions").Where(item => item.TextAt("type") != "PodScheduled").Select(item => item.DeepClone());
+            status["conditions"] = new JsonArray([.. others, new JsonObject
+            {
+                ["type"] = "PodScheduled",
+                ["status"] = "True",
+                ["lastProbeTime"] = null,
+                ["lastTransitionTime"] = request.Server.Now(),
+            }]);
             if (store.Replace("/pods", read, pod) is not null)
             {
                 break;

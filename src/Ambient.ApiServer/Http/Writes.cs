@@ -12,6 +12,12 @@ namespace Ambient.ApiServer.Http;
 /// <param name="Subresource">The part that is written; empty for the object.</param>
 internal sealed record Writing(string Manager, string Operation, string Subresource)
 {
+    /// <summary>The configuration of server-side apply; null for other writes.</summary>
+    public JsonObject? Applied { get; init; }
+
+    /// <summary>Take fields that others own.</summary>
+    public bool Force { get; init; }
+
     public static Writing By(string manager, string subresource = "") => new(manager, "Update", subresource);
 }
 

@@ -87,6 +87,8 @@ internal static class BuiltInKinds
             Verbs = flags is "" or "g" ? ResourceType.AllVerbs : Words(flags),
             HasGeneration = flags == "g",
             Subresources = [.. Words(parts[7]).Select(name => Part(name, kind))],
+            // The real server stores definitions in a version that it no longer serves.
+            StorageVersion = plural == "customresourcedefinitions" ? "v1beta1" : "",
             Names = NamesOf(plural, group),
             Rules = RulesOf(group, plural),
         };

@@ -109,9 +109,22 @@ internal static class OpenApiSchemaReader
             OneOf = Parts(source, "oneOf", path),
             Not = source["not"] is JsonObject not ? Read(not, path) : null,
             Validations = [.. source.ObjectsAt("x-kubernetes-validations").Select(rule => new ValidationRule(
-                rule.TextAt("rule") ?? "", rule.TextAt("message"), rule.TextAt("reason"), rule.TextAt("fieldPath")))],
+                Checked(rule.TextAt("rule") ?? "", path), rule.TextAt("message"), rule.TextAt("reason"), rule.TextAt("fieldPath")))],
             RequiredHere = [.. required],
         };
+    }
+
+    private static string Checked(string rule, string path)
+    {
+        try
+        {
+            Rules.CelParser.Parse(rule);
+            return rule;
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException($"{path}: x-kubernetes-validations: {rule}: {error.Message}", error);
+        }
     }
 
     private static Regex Compile(string pattern, string path)

@@ -1,4 +1,5 @@
 using System.Text;
+using Ambient.Api.Enrolment;
 
 namespace Ambient.Ztunnel.Tests.Support;
 
@@ -50,6 +51,10 @@ internal sealed class TwoNodes : IAsyncDisposable
 
         return world;
     }
+
+    /// <summary>The server's pod is deleted.</summary>
+    public async Task RemoveServerAsync() => Assert.Equal(
+        "", await _destinationAgent.AskAsync(new WorkloadRequest { Del = new DelWorkload { Uid = "u2" } }));
 
     public async ValueTask DisposeAsync()
     {

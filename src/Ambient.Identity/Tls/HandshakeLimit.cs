@@ -11,8 +11,11 @@ public sealed class HandshakeLimit(int concurrent = 256, int waiting = 1024) : I
     private readonly SemaphoreSlim _places = new(concurrent, concurrent);
     private int _waiting;
 
-    /// <summary>The limit of this process, for all its loops.</summary>
-    public static HandshakeLimit Shared { get; } = new();
+    /// <summary>For the connections that this process accepts, on all its loops.</summary>
+    public static HandshakeLimit Accepting { get; } = new();
+
+    /// <summary>For those that it opens: a flood from outside must not keep it from them.</summary>
+    public static HandshakeLimit Opening { get; } = new();
 
     internal async ValueTask EnterAsync(TimeSpan timeout, CancellationToken cancellation)
     {

@@ -24,9 +24,15 @@ internal sealed class RecordBuffer
     [ThreadStatic]
     private static Stack<RecordBuffer>? _large;
 
+    [ThreadStatic]
+    private static int _lent;
+
     private int _holders;
 
     private RecordBuffer(int size) => Bytes = GC.AllocateUninitializedArray<byte>(size, pinned: true);
+
+    /// <summary>Buffers of this thread that are in use: none while all connections of its loop are idle.</summary>
+    public static int Lent => _lent;
 
     public byte[] Bytes { get; }
 
@@ -44,6 +50,7 @@ internal sealed class RecordBuffer
         }
 
         buffer._holders = 1;
+        _lent++;
         return buffer;
     }
 
@@ -53,6 +60,7 @@ internal sealed class RecordBuffer
     {
         if (--_holders == 0)
         {
+            _lent--;
             var pool = IsLarge ? _large ??= new Stack<RecordBuffer>() : _small ??= new Stack<RecordBuffer>();
             if (pool.Count < (IsLarge ? LargeKept : SmallKept))
             {

@@ -16,6 +16,12 @@ internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPol
         var cancelled = cancellation.UnsafeRegister(static state => ((TcpSocket)state!).Dispose(), socket);
         try
         {
+            if (context.Role == TlsRole.Server)
+            {
+                // Who connects and says nothing holds a socket until the deadline, but no place that others wait for.
+                await socket.WaitReadableAsync();
+            }
+
             await limit.EnterAsync(timeout, cancellation);
             try
             {

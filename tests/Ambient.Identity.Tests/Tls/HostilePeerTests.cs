@@ -1,0 +1,204 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Ambient.Api;
+using Ambient.Identity.Tls;
+using Ambient.Linux;
+
+namespace Ambient.Identity.Tests.Tls;
+
+/// <summary>What peers and the network may do wrong, or to us.</summary>
+public sealed class HostilePeerTests : IAsyncDisposable
+{
+    private const string WebUri = "spiffe://cluster.local/ns/shop/sa/web";
+    private const string DbUri = "spiffe://cluster.local/ns/shop/sa/db";
+
+    private static readonly SpiffeId Db = SpiffeId.Parse(DbUri);
+
+    private readonly TestAuthority _authority = new();
+    private readonly LoopPair _pair = new();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _pair.DisposeAsync();
+        _authority.Dispose();
+    }
+
+    [Theory]
+    [InlineData("170303400000", TlsFailure.Truncated)] // 16384 bytes that never come
+    [InlineData("1703034101", TlsFailure.Protocol)] // one byte more than a record may have
+    [InlineData("170303ffff", TlsFailure.Protocol)]
+    [InlineData("1703030020" + "0000000000000000000000000000000000000000000000000000000000000000", TlsFailure.Protocol)] // no valid tag
+    [InlineData("150303000201000000", TlsFailure.Protocol)] // a plaintext alert
+    [InlineData("1603030004" + "00000000", TlsFailure.Protocol)] // a plaintext handshake message
+    public async Task Records_that_are_wrong_break_the_session_and_nothing_else(string record, TlsFailure failure) => await OnLoopAsync(async () =>
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        var (clientSocket, serverSocket) = await _pair.SocketsAsync();
+        var accepting = TlsConnection.ServerAsync(serverSocket, db.Server, LoopPair.Limit).AsTask();
+        using var client = await TlsConnection.ClientAsync(clientSocket, web.Client, [Db], LoopPair.Limit);
+        using var server = await accepting;
+        clientSocket.TrySend(Convert.FromHexString(record));
+        clientSocket.ShutdownSend();
+        var broken = await Assert.ThrowsAsync<TlsException>(async () => await server.Input.ReadAsync());
+        Assert.Equal(failure, broken.Failure);
+    });
+
+    [Fact]
+    public async Task A_handshake_of_random_bytes_fails_and_nothing_else() => await OnLoopAsync(async () =>
+    {
+        using var db = _authority.Certificate(DbUri);
+        var random = new Random(7);
+        for (var round = 0; round < 200; round++)
+        {
+            var (peer, socket) = await _pair.SocketsAsync();
+            var bytes = new byte[random.Next(1, 600)];
+            random.NextBytes(bytes);
+            if (round % 2 == 0)
+            {
+                // As far as a record's header goes it looks right.
+                bytes[0] = (byte)(20 + random.Next(4));
+                if (bytes.Length > 2)
+                {
+                    (bytes[1], bytes[2]) = (3, 1);
+                }
+            }
+
+            peer.TrySend(bytes);
+            peer.ShutdownSend();
+            await Assert.ThrowsAsync<TlsException>(async () => await TlsConnection.ServerAsync(socket, db.Server, LoopPair.Limit));
+            peer.Dispose();
+        }
+    });
+
+    [Fact]
+    public async Task A_wire_that_flips_a_bit_breaks_the_session_wherever_it_is() => await OnLoopAsync(async () =>
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        var random = new Random(11);
+        for (var round = 0; round < 20; round++)
+        {
+            using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            listener.Listen(2);
+            var client = await ConnectAsync((IPEndPoint)listener.LocalEndPoint!);
+            using var clientWire = await listener.AcceptAsync();
+            var server = await ConnectAsync((IPEndPoint)listener.LocalEndPoint!);
+            using var serverWire = await listener.AcceptAsync();
+            var flipAt = random.Next(3000, 60_000);
+            var up = Task.Run(() => ForwardAsync(clientWire, serverWire, flipAt));
+            var down = Task.Run(() => ForwardAsync(serverWire, clientWire, int.MaxValue));
+            var accepting = TlsConnection.ServerAsync(server, db.Server, LoopPair.Limit).AsTask();
+            using var atClient = await TlsConnection.ClientAsync(client, web.Client, [Db], LoopPair.Limit);
+            using var atServer = await accepting;
+            var sent = new byte[100_000];
+            RandomNumberGenerator.Fill(sent);
+            var writing = LoopPair.WriteAsync(atClient.Output, sent, 1000);
+            var broken = await Assert.ThrowsAsync<TlsException>(async () => await LoopPair.ReadToEndAsync(atServer.Input));
+            Assert.Equal(TlsFailure.Protocol, broken.Failure);
+            await writing;
+            atClient.Dispose();
+            atServer.Dispose();
+            await Task.WhenAll(up, down);
+        }
+    });
+
+    [Fact]
+    public async Task Silent_connections_take_no_place_from_others_and_idle_ones_no_memory() => await OnLoopAsync(async () =>
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        var silent = new List<(TcpSocket Peer, Task Accepting)>();
+        for (var index = 0; index < 300; index++)
+        {
+            var (peer, socket) = await _pair.SocketsAsync();
+            silent.Add((peer, TlsConnection.ServerAsync(socket, db.Server, TimeSpan.FromSeconds(8)).AsTask()));
+        }
+
+        var (client, server) = await _pair.ConnectAsync(web, db, Db);
+        var reading = server.Input.ReadAsync();
+        await LoopPair.WriteAsync(client.Output, new byte[500_000]);
+        var received = 0L;
+        while (true)
+        {
+            var result = await reading;
+            received += result.Buffer.Length;
+            server.Input.AdvanceTo(result.Buffer.End);
+            reading = server.Input.ReadAsync();
+            if (received == 500_000)
+            {
+                break;
+            }
+        }
+
+        await _pair.Loop.Yield();
+        Assert.Equal(0, RecordBuffer.Lent);
+        server.Input.CancelPendingRead();
+        await reading;
+        client.Dispose();
+        server.Dispose();
+        foreach (var (peer, accepting) in silent)
+        {
+            peer.Dispose();
+            await Assert.ThrowsAsync<TlsException>(() => accepting);
+        }
+
+        Assert.Equal(0, RecordBuffer.Lent);
+    });
+
+    [Fact]
+    public async Task Too_many_handshakes_wait_their_turn_and_then_are_refused()
+    {
+        using var limit = new HandshakeLimit(concurrent: 1, waiting: 1);
+        await limit.EnterAsync(LoopPair.Limit, CancellationToken.None);
+        var second = limit.EnterAsync(LoopPair.Limit, CancellationToken.None).AsTask();
+        Assert.False(second.IsCompleted);
+        var refused = await Assert.ThrowsAsync<TlsException>(async () => await limit.EnterAsync(LoopPair.Limit, CancellationToken.None));
+        Assert.Equal(TlsFailure.TooManyHandshakes, refused.Failure);
+        limit.Leave();
+        await second.WaitAsync(LoopPair.Limit);
+        var late = await Assert.ThrowsAsync<TlsException>(async () => await limit.EnterAsync(TimeSpan.FromMilliseconds(50), CancellationToken.None));
+        Assert.Equal(TlsFailure.TooManyHandshakes, late.Failure);
+        limit.Leave();
+        await limit.EnterAsync(LoopPair.Limit, CancellationToken.None);
+    }
+
+    private async Task<TcpSocket> ConnectAsync(IPEndPoint address)
+    {
+        var socket = TcpSocket.Create(_pair.Loop, AddressFamily.InterNetwork);
+        await socket.ConnectAsync(address, LoopPair.Limit);
+        return socket;
+    }
+
+    private static async Task ForwardAsync(Socket from, Socket to, int flipAt)
+    {
+        var buffer = new byte[10_000];
+        var passed = 0;
+        try
+        {
+            while (await from.ReceiveAsync(buffer) is var count && count > 0)
+            {
+                if (flipAt >= passed && flipAt < passed + count)
+                {
+                    buffer[flipAt - passed] ^= 1;
+                }
+
+                passed += count;
+                for (var sent = 0; sent < count;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
+                }
+            }
+
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // One end broke the connection off, which is what the test is about.
+        }
+    }
+
+    private async Task OnLoopAsync(Func<Task> test) => await _pair.Loop.RunAsync(test).WaitAsync(TimeSpan.FromSeconds(30));
+}

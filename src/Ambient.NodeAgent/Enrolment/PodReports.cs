@@ -10,6 +10,9 @@ internal sealed class PodReports(KubernetesClient api, string nodeName, TimeProv
 {
     private const string Component = "ambient-node-agent";
 
+    /// <summary>An event's message may have 1024 bytes (Kubernetes' validation); the sign of omission has three.</summary>
+    private const int LongestMessage = 1020;
+
     /// <summary>Sets or, with null, removes an annotation; by the status subresource, which needs less than the right to change pods.</summary>
     /// <exception cref="KubernetesException">It was refused; a pod that is gone counts as done.</exception>
     public async Task AnnotateAsync(Pod pod, string annotation, string? value, CancellationToken cancellation)
@@ -51,7 +54,7 @@ internal sealed class PodReports(KubernetesClient api, string nodeName, TimeProv
             },
             Type = "Warning",
             Reason = reason,
-            Message = message,
+            Message = message.Length <= LongestMessage ? message : message[..(LongestMessage - 1)] + "…",
             Count = 1,
             FirstTimestamp = now,
             LastTimestamp = now,

@@ -15,8 +15,11 @@ internal sealed class ZdsConnection(SeqPacketSocket socket) : IDisposable
     /// <summary>Both sides' bound for one packet (reference: 5 s for each read and write).</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
-    /// <summary>The largest packet of the protocol (reference: both sides read into 1024 bytes).</summary>
-    private const int LargestPacket = 1024;
+    /// <summary>
+    /// The largest answer that is read. Istio's agent takes 1024 bytes, but recorded refusals of ztunnel have 1045, because they carry
+    /// a stack trace; cutting them would end the connection and hide why.
+    /// </summary>
+    private const int LargestPacket = 64 * 1024;
 
     /// <summary>Changes that wait while a snapshot is sent (reference: 100); callers beyond that wait themselves.</summary>
     private const int LongestQueue = 100;

@@ -165,7 +165,7 @@ public sealed class EnrolmentTests : IAsyncLifetime
     public async Task A_refusal_of_ztunnel_reaches_the_runtime_and_the_pods_events()
     {
         await using var ztunnel = await TestZtunnel.ConnectAsync(_node.ZdsPath);
-        ztunnel.Refusal = "cannot bind 15008";
+        ztunnel.Refusal = "cannot bind 15008" + new string('.', 1200); // with a stack trace, as ztunnel does
         using var sandbox = new PodNamespace("10.9.1.9");
         var pod = await _cluster.CreatePodAsync("shop", "web-1", _node.Name);
         var (exit, refusal) = await CallWhenKnownAsync("shop", "web-1", sandbox);

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Ambient.Api.Enrolment;
 using Ambient.Linux;
 using Ambient.NodeAgent.Zds;
+using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Ambient.NodeAgent.Tests.Zds;
@@ -82,6 +84,25 @@ public sealed class ZdsServerTests : IAsyncLifetime
         var failure = await Assert.ThrowsAsync<ZdsException>(() => adding);
         Assert.Contains("busy", failure.Message, StringComparison.Ordinal);
         Assert.False(_server.Knows("u-1", _pod.Handle.Id));
+        Assert.True(_server.Connected);
+    }
+
+    /// <summary>The recording keeps the head of the two long answers; they are made whole here with what fills a stack trace.</summary>
+    [Theory]
+    [InlineData("0ad707", "failure to read message : No control message")]
+    [InlineData("0a9208", "failure to read message : failed to decode Protobuf message: invalid varint")]
+    public async Task A_refusal_with_a_stack_trace_reaches_the_caller_whole(string head, string text)
+    {
+        Assert.Contains(RecordedAnswers(), answer => answer == (head, text));
+        using var ztunnel = await ConnectEmptyAsync();
+        var adding = _server.AddAsync(Web, _stop.Token);
+        await ExpectAsync(ztunnel, Recorded("add again"), descriptor: true);
+        var length = ((Convert.FromHexString(head)[1] & 0x7f) | (Convert.FromHexString(head)[2] << 7)) - 3;
+        var error = text.PadRight(length, '.');
+        var answer = new WorkloadResponse { Ack = new Ack { Error = error } }.ToByteArray();
+        Assert.Equal(head, Convert.ToHexStringLower(answer.AsSpan(0, 3)));
+        await ztunnel.SendAsync(answer);
+        Assert.Contains(error, (await Assert.ThrowsAsync<ZdsException>(() => adding)).Message, StringComparison.Ordinal);
         Assert.True(_server.Connected);
     }
 
@@ -185,6 +206,12 @@ public sealed class ZdsServerTests : IAsyncLifetime
     }
 
     private async Task<SeqPacket> ReceiveAsync(SeqPacketSocket ztunnel) => await ztunnel.ReceiveAsync(new byte[1024], 4, _stop.Token);
+
+    private static IEnumerable<(string Head, string? Text)> RecordedAnswers() =>
+        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Golden/zds/session.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .Where(packet => packet.TryGetProperty("text", out _))
+            .Select(packet => (packet.GetProperty("hex").GetString()!.TrimEnd('…'), packet.GetProperty("text").GetString()));
 
     private static byte[] Recorded(string what) => File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Golden/zds/session.jsonl"))
         .Select(line => JsonDocument.Parse(line).RootElement)

@@ -14,7 +14,9 @@ internal interface ICluster
 /// <param name="Type">The last word of the type's URL.</param>
 /// <param name="Resources">By name.</param>
 /// <param name="Removed">Names.</param>
-internal sealed record RecordedPush(string Type, IReadOnlyDictionary<string, JsonObject> Resources, IReadOnlyList<string> Removed);
+/// <param name="Versions">By name; empty where the recorded server gives none.</param>
+internal sealed record RecordedPush(
+    string Type, IReadOnlyDictionary<string, JsonObject> Resources, IReadOnlyList<string> Removed, IReadOnlyDictionary<string, string> Versions);
 
 /// <summary>The delta stream that was recorded, and the changes of the cluster that led to each push.</summary>
 internal sealed class RecordedSession
@@ -102,7 +104,8 @@ internal sealed class RecordedSession
     private static RecordedPush PushOf(JsonNode response) => new(
         ((string)response["typeUrl"]!).Split('.')[^1],
         response["resources"]!.AsArray().ToDictionary(resource => (string)resource!["name"]!, resource => resource!["resource"]!.AsObject()),
-        [.. response["removed"]!.AsArray().Select(name => (string)name!)]);
+        [.. response["removed"]!.AsArray().Select(name => (string)name!)],
+        response["resources"]!.AsArray().ToDictionary(resource => (string)resource!["name"]!, resource => (string)resource!["version"]!));
 
     private static JsonObject Policy(string app, string from) => Manifest.Read($$"""
         apiVersion: security.istio.io/v1

@@ -40,16 +40,16 @@ internal sealed record ControlPlaneOptions
     public IReadOnlyList<string> ServingNames { get; init; } = [];
 
     /// <summary>xDS and certificates over TLS.</summary>
-    public IPEndPoint SecureAddress { get; init; } = new(IPAddress.Any, Ports.Xds);
+    public IPEndPoint SecureAddress { get; init; } = new(SettingValues.AllAddresses, Ports.Xds);
 
     /// <summary>xDS without TLS; on loopback only. Null: not at all.</summary>
     public IPEndPoint? PlaintextAddress { get; init; } = new(IPAddress.Loopback, Ports.XdsPlaintext);
 
     /// <summary>Metrics, version and debug pages.</summary>
-    public IPEndPoint MonitoringAddress { get; init; } = new(IPAddress.Any, Ports.ControlPlaneMetrics);
+    public IPEndPoint MonitoringAddress { get; init; } = new(SettingValues.AllAddresses, Ports.ControlPlaneMetrics);
 
     /// <summary>Readiness.</summary>
-    public IPEndPoint HttpAddress { get; init; } = new(IPAddress.Any, 8080);
+    public IPEndPoint HttpAddress { get; init; } = new(SettingValues.AllAddresses, 8080);
 
     /// <summary>All names under which clients know the control plane.</summary>
     public IReadOnlyList<string> AllServingNames =>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Ambient.ControlPlane.Configuration;
 
@@ -17,6 +18,9 @@ internal sealed class SettingException(string message) : Exception(message);
 /// <summary>Reads values of settings.</summary>
 internal static class SettingValues
 {
+    /// <summary>All addresses of both families, as far as the machine has them.</summary>
+    public static IPAddress AllAddresses { get; } = Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any;
+
     public static bool Flag(Setting setting, string text) => text.ToLowerInvariant() switch
     {
         "true" or "1" => true,
@@ -58,8 +62,8 @@ internal static class SettingValues
 
     /// <summary><c>ADDRESS:PORT</c>, <c>[ADDRESS]:PORT</c> or <c>:PORT</c> for all addresses.</summary>
     public static IPEndPoint Address(Setting setting, string text) =>
-        IPEndPoint.TryParse(text.StartsWith(':') ? "0.0.0.0" + text : text, out var endPoint) && text.Contains(':', StringComparison.Ordinal)
-            ? endPoint
+        text.StartsWith(':') && ushort.TryParse(text.AsSpan(1), out var port) ? new IPEndPoint(AllAddresses, port)
+            : IPEndPoint.TryParse(text, out var endPoint) && text.Contains(':', StringComparison.Ordinal) ? endPoint
             : throw Wrong(setting, text, "write ADDRESS:PORT, or :PORT for all addresses");
 
     public static SettingException Wrong(Setting setting, string text, string remedy) =>

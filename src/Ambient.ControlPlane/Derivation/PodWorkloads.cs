@@ -26,7 +26,7 @@ internal static class PodWorkloads
         IEnumerable<string> policies,
         MeshSettings settings)
     {
-        var name = WorkloadNames.WorkloadName(pod);
+        var workloadName = WorkloadNames.WorkloadName(pod);
         var native = HasNativeTunnel(pod);
         var captured = pod.Metadata.Annotation(Annotations.Redirection) == "enabled";
         var workload = new Workload
@@ -42,8 +42,8 @@ internal static class PodWorkloads
             Node = pod.Spec?.NodeName ?? "",
             NetworkMode = pod.Spec?.HostNetwork == true ? NetworkMode.HostNetwork : NetworkMode.Standard,
             WorkloadType = WorkloadType.Pod,
-            WorkloadName = name,
-            CanonicalName = WorkloadNames.CanonicalName(pod, name),
+            WorkloadName = workloadName,
+            CanonicalName = WorkloadNames.CanonicalName(pod, workloadName),
             CanonicalRevision = WorkloadNames.CanonicalRevision(pod),
             Status = IsHealthy(pod) ? WorkloadStatus.Healthy : WorkloadStatus.Unhealthy,
             ClusterId = settings.ClusterId,
@@ -51,9 +51,11 @@ internal static class PodWorkloads
         };
         workload.Addresses.AddRange(Addresses(pod).Select(address => ByteString.CopyFrom(address.GetAddressBytes())));
         workload.AuthorizationPolicies.AddRange(policies);
-        foreach (var service in services)
+
+        // A map is encoded in the order of insertion; ours is Istio's, so that the version that follows from the bytes is, too.
+        foreach (var (name, service) in services.Select(service => (ServiceAddresses.Name(service, settings), service)).OrderBy(entry => entry.Item1, StringComparer.Ordinal))
         {
-            workload.Services[ServiceAddresses.Name(service, settings)] = PortsOf(pod, service);
+            workload.Services[name] = PortsOf(pod, service);
         }
 
         return new Address { Workload = workload };

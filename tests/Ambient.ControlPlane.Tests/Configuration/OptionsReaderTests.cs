@@ -47,7 +47,7 @@ public sealed class OptionsReaderTests
         Assert.Equal(TimeSpan.FromMilliseconds(5), options.Feed.Quiet);
         Assert.Empty(options.TrustedNodeAccounts);
         Assert.Equal(["mesh.example", "192.0.2.1"], options.ServingNames);
-        Assert.Equal(new IPEndPoint(IPAddress.Any, 16012), options.SecureAddress);
+        Assert.Equal(new IPEndPoint(SettingValues.AllAddresses, 16012), options.SecureAddress);
         Assert.Contains("istiod-canary.istio-system.svc", options.AllServingNames);
     }
 

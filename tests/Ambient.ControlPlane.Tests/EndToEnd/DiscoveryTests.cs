@@ -128,7 +128,10 @@ public sealed class DiscoveryTests
                 Assert.True(
                     JsonNode.DeepEquals(push.Resources[resource.Name], ours),
                     $"{what}: {resource.Name}\nrecorded {push.Resources[resource.Name].ToJsonString()}\nours     {ours.ToJsonString()}");
+
+                // Ours has versions of authorizations too; those of addresses are the recorded ones.
                 Assert.NotEmpty(resource.Version);
+                Assert.True(push.Type != "Address" || push.Versions[resource.Name] == resource.Version, $"{what}: {resource.Name} has version {resource.Version}, recorded {push.Versions[resource.Name]}");
             }
 
             Remember(response, versions);

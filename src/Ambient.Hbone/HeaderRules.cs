@@ -153,22 +153,27 @@ internal static class HeaderRules
             return ":scheme or :path is missing";
         }
 
-        return path.AsSpan().ContainsAnyExceptInRange('!', '~') || (path[0] != '/' && path != "*")
+        return path.AsSpan().ContainsAnyExceptInRange('!', '~') || (path[0] != '/' && !(path == "*" && method == "OPTIONS"))
             ? $":path is {Shown(path)}"
             : null;
     }
 
     private static string? CheckFields(List<HeaderField> fields, int from, bool isTrailer)
     {
+        var hosts = 0;
+        var lengths = 0;
         for (var index = from; index < fields.Count; index++)
         {
             if (CheckField(fields[index], isTrailer) is { } wrong)
             {
                 return wrong;
             }
+
+            hosts += fields[index].Name == "host" ? 1 : 0;
+            lengths += fields[index].Name == "content-length" ? 1 : 0;
         }
 
-        return null;
+        return hosts > 1 || lengths > 1 ? "host or content-length appears twice" : null;
     }
 
     private static string? CheckField(in HeaderField field, bool isTrailer)

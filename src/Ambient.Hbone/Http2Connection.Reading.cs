@@ -55,6 +55,14 @@ public sealed partial class Http2Connection
         {
             Finish(new ConnectionEnd(ConnectionEndReason.TransportFailed, Http2ErrorCode.NoError, exception.Message), sendGoAway: false);
         }
+        catch (Exception exception)
+        {
+            // A mistake of ours or of the owner's request handler: nobody may be left waiting for this connection.
+            _inPass = false;
+            Finish(new ConnectionEnd(ConnectionEndReason.Aborted, Http2ErrorCode.InternalError, exception.Message), sendGoAway: true);
+            await CloseTransportAsync();
+            throw;
+        }
 
         await CloseTransportAsync();
         return _end!;
@@ -87,7 +95,6 @@ public sealed partial class Http2Connection
     /// <summary>Readers see what the pass brought; then what they and the pass produced goes out.</summary>
     private void EndPass()
     {
-        ShedIfNeeded();
         for (var index = 0; index < _touched.Count; index++)
         {
             var stream = _touched[index];
@@ -96,6 +103,7 @@ public sealed partial class Http2Connection
         }
 
         _touched.Clear();
+        ShedIfNeeded();
         _inPass = false;
         if (_settingsReceived)
         {

@@ -30,6 +30,12 @@ internal sealed class StreamWriter(Http2Stream stream) : PipeWriter, IValueTaskS
 
     public override void Advance(int bytes) => stream.Advance(bytes);
 
+    /// <summary>A large block waits in pieces of the stream's share instead of being queued whole.</summary>
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
+        source.Length <= stream.Connection.Limits.StreamSendBuffer
+            ? base.WriteAsync(source, cancellationToken)
+            : WriteInPiecesAsync(source, cancellationToken);
+
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen();
@@ -124,6 +130,20 @@ internal sealed class StreamWriter(Http2Stream stream) : PipeWriter, IValueTaskS
     void IValueTaskSource<FlushResult>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+
+    private async ValueTask<FlushResult> WriteInPiecesAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var piece = source[..Math.Min(source.Length, stream.Connection.Limits.StreamSendBuffer)];
+            var result = await base.WriteAsync(piece, cancellationToken);
+            source = source[piece.Length..];
+            if (source.IsEmpty || result.IsCompleted || result.IsCanceled)
+            {
+                return result;
+            }
+        }
+    }
 
     private void Release()
     {

@@ -43,6 +43,9 @@ public sealed class MalformedHeaderTests
         { "no scheme", [(":method", "GET"), (":path", "/")] },
         { "a method with a space", [(":method", "GE T"), (":scheme", "http"), (":path", "/")] },
         { "a content-length that is no number", [(":method", "POST"), (":scheme", "http"), (":path", "/"), ("content-length", "+5")] },
+        { "two content-lengths", [(":method", "POST"), (":scheme", "http"), (":path", "/"), ("content-length", "5"), ("content-length", "5")] },
+        { "two hosts", [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("host", "a"), ("host", "a")] },
+        { "an asterisk for another method than OPTIONS", [(":method", "GET"), (":scheme", "http"), (":path", "*")] },
         { "two content-lengths in one", [(":method", "POST"), (":scheme", "http"), (":path", "/"), ("content-length", "5, 5")] },
     };
 

@@ -170,4 +170,29 @@ public sealed class ProtocolRuleTests
             new RawFrame(Data, 0, 1, new byte[1_000]), new RawFrame(WindowUpdate, 0, 1, Int(5)), new RawFrame(Reset, 0, 1, Int(8)));
         await server.Peer.ExpectAliveAsync();
     });
+
+    [Fact]
+    public Task A_stream_reset_long_ago_is_answered_with_a_reset_and_not_with_the_connections_end() => OnLoop.RunAsync(async () =>
+    {
+        var (server, stream) = await ServerUnderTest.WithTunnelAsync();
+        stream.Reset(Http2ErrorCode.Cancel);
+        for (var id = 3; id < 3 + (2 * 600); id += 2)
+        {
+            (await server.OpenAsync(id)).Reset(Http2ErrorCode.Cancel);
+        }
+
+        await server.Peer.SendAsync(Data, 0, 1, [1]);
+        await server.Peer.ExpectResetAsync(1, Http2ErrorCode.StreamClosed);
+        await server.Peer.ExpectAliveAsync();
+    });
+
+    [Fact]
+    public Task A_request_handler_that_throws_ends_the_connection_and_is_heard_of() => OnLoop.RunAsync(async () =>
+    {
+        var server = new ServerUnderTest(onRequest: _ => throw new InvalidTimeZoneException("a mistake"));
+        await server.Peer.StartAsClientAsync();
+        await server.Peer.ConnectAsync(1);
+        await server.Peer.ExpectGoAwayAsync(Http2ErrorCode.InternalError);
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => server.End);
+    });
 }

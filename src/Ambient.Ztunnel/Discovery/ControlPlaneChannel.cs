@@ -14,7 +14,7 @@ internal static class ControlPlaneChannel
 
     public static GrpcChannel ToDiscovery(Uri address, ZtunnelConfiguration configuration) => new(address, new GrpcChannelOptions
     {
-        RootCertificates = Roots("XDS_ROOT_CA", configuration.XdsRootCertificate),
+        RootCertificates = Roots(address, "XDS_ROOT_CA", configuration.XdsRootCertificate),
         AlternativeHostname = configuration.AlternativeXdsHostname,
         Metadata = Metadata(configuration, configuration.XdsHeaders),
         MaxReceiveBytes = DeltaClient.MaxReceiveBytes,
@@ -22,15 +22,15 @@ internal static class ControlPlaneChannel
 
     public static GrpcChannel ToAuthority(Uri address, ZtunnelConfiguration configuration) => new(address, new GrpcChannelOptions
     {
-        RootCertificates = Roots("CA_ROOT_CA", configuration.CaRootCertificate),
+        RootCertificates = Roots(address, "CA_ROOT_CA", configuration.CaRootCertificate),
         AlternativeHostname = configuration.AlternativeCaHostname,
         Metadata = Metadata(configuration, configuration.CaHeaders),
     });
 
     /// <summary>Read at each connection, so that new roots and a file that appears late need no restart.</summary>
-    private static Func<CancellationToken, ValueTask<X509Certificate2Collection>>? Roots(string variable, string value)
+    private static Func<CancellationToken, ValueTask<X509Certificate2Collection>>? Roots(Uri address, string variable, string value)
     {
-        if (value == System)
+        if (value == System || address.Scheme != Uri.UriSchemeHttps)
         {
             return null;
         }

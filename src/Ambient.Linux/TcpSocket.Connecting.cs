@@ -83,6 +83,7 @@ public sealed partial class TcpSocket
                     _remote = SocketAddressCodec.Read(new ReadOnlySpan<byte>(peer, length)),
                 };
                 connection.Register(ConnectionEvents);
+                connection._writable.Signal(); // its buffer is empty: no need to wait for the kernel to say so
                 return connection;
             }
 
@@ -123,6 +124,7 @@ public sealed partial class TcpSocket
         if (Libc.Connect(OpenDescriptor(), name, length) == 0)
         {
             Register(ConnectionEvents);
+            _writable.Signal();
             return true;
         }
 

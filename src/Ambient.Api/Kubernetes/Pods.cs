@@ -24,6 +24,10 @@ public sealed record PodSpec
     public IReadOnlyList<Container>? InitContainers { get; init; }
     public IReadOnlyDictionary<string, string>? NodeSelector { get; init; }
     public bool? AutomountServiceAccountToken { get; init; }
+    public IReadOnlyList<Volume>? Volumes { get; init; }
+
+    /// <summary><c>ClusterFirst</c> (the default), <c>ClusterFirstWithHostNet</c>, <c>Default</c> or <c>None</c>.</summary>
+    public string? DnsPolicy { get; init; }
 }
 
 /// <summary>One container.</summary>
@@ -40,6 +44,7 @@ public sealed record Container
     public Probe? ReadinessProbe { get; init; }
     public Probe? LivenessProbe { get; init; }
     public Probe? StartupProbe { get; init; }
+    public IReadOnlyList<VolumeMount>? VolumeMounts { get; init; }
 }
 
 /// <summary>An environment variable: a value, or a field of the pod.</summary>
@@ -54,6 +59,13 @@ public sealed record EnvVar
 public sealed record EnvVarSource
 {
     public ObjectFieldSelector? FieldRef { get; init; }
+    public ResourceFieldSelector? ResourceFieldRef { get; init; }
+}
+
+/// <summary>A resource limit or request of a container, e.g. <c>limits.cpu</c>.</summary>
+public sealed record ResourceFieldSelector
+{
+    public string? Resource { get; init; }
 }
 
 /// <summary>A field of the pod, e.g. <c>metadata.name</c>.</summary>
@@ -91,6 +103,7 @@ public sealed record HttpGetAction
 {
     public string? Path { get; init; }
     public IntOrString Port { get; init; }
+    public string? Host { get; init; }
     public string? Scheme { get; init; }
 }
 

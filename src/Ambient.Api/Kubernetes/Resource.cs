@@ -27,6 +27,7 @@ public sealed record ObjectMeta
     public long? Generation { get; init; }
     public DateTimeOffset? CreationTimestamp { get; init; }
     public DateTimeOffset? DeletionTimestamp { get; init; }
+    public long? DeletionGracePeriodSeconds { get; init; }
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     public IReadOnlyDictionary<string, string>? Annotations { get; init; }
     public IReadOnlyList<OwnerReference>? OwnerReferences { get; init; }

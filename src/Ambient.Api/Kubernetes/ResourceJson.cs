@@ -25,4 +25,5 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(AuthorizationPolicy))]
 [JsonSerializable(typeof(PeerAuthentication))]
 [JsonSerializable(typeof(LabelSelector))]
+[JsonSerializable(typeof(PodStatus))]
 public sealed partial class ResourceJson : JsonSerializerContext;

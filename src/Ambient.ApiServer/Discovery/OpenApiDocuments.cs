@@ -14,6 +14,11 @@ namespace Ambient.ApiServer.Discovery;
 /// </summary>
 internal sealed class OpenApiDocuments(ServerState server)
 {
+    private const string ProtobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+    /// <summary>openapi.v2.Document: swagger (1) "2.0", info (2) with title and version, paths (8) empty.</summary>
+    private static readonly byte[] EmptyProtobuf = [.. "\n\u00032.0\u0012\u0010\n\u0007Ambient\u0012\u00050.1.0B\0"u8];
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (ImmutableList<ResourceType> Of, byte[] Body, string Hash)> _made = new(StringComparer.Ordinal);
 
@@ -30,8 +35,10 @@ internal sealed class OpenApiDocuments(ServerState server)
             if (context.Request.Headers.Accept.ToString() is { Length: > 0 } accept && !accept.Contains("json", StringComparison.Ordinal)
                 && !accept.Contains("*/*", StringComparison.Ordinal))
             {
-                // The protobuf form is only a fallback of old clients, which then ask for JSON.
-                throw Refusal.NotAcceptable();
+                // kubectl asks for the protobuf form when a kind is not in version 3, and takes no other. An empty document tells it
+                // that the kind is not here either, and it says so in its own words.
+                await Responses.WriteAsync(context, 200, EmptyProtobuf, ProtobufType).ConfigureAwait(false);
+                return true;
             }
 
             await Responses.WriteAsync(context, 200, Document("v2").Body, "application/json").ConfigureAwait(false);

@@ -50,11 +50,18 @@ internal ref struct LineText
         while (text.Length > Portion)
         {
             var portion = char.IsHighSurrogate(text[Portion - 1]) ? Portion - 1 : Portion;
-            _used += Encoding.UTF8.GetBytes(text[..portion], Room(3 * portion));
+            AppendPortion(text[..portion]);
             text = text[portion..];
         }
 
-        _used += Encoding.UTF8.GetBytes(text, Room(3 * text.Length));
+        AppendPortion(text);
+    }
+
+    /// <summary>In two steps: making room may begin a new span, which sets back what is used.</summary>
+    private void AppendPortion(scoped ReadOnlySpan<char> text)
+    {
+        var written = Encoding.UTF8.GetBytes(text, Room(3 * text.Length));
+        _used += written;
     }
 
     public void Append(DateTimeOffset time) => Format(time.UtcDateTime, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'");

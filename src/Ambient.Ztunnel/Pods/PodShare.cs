@@ -1,3 +1,4 @@
+using Ambient.Hbone;
 using Ambient.Api;
 using Ambient.Identity.Tls;
 using Ambient.Linux;
@@ -34,8 +35,21 @@ internal sealed class PodShare : IAsyncDisposable
             listeners.Tunnels,
             cancellation => ContextAsync(plane, pod, cancellation),
             new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, OpenAsDestination),
-            inbound.ServeAsync,
+            ServeAsync,
             (socket, failure) => Log.NoTunnel(plane.Logger, socket.RemoteEndPoint, pod.Uid, failure.Message));
+
+        // A request that fails for no reason of its peer's is reset, and told here: nobody else would.
+        async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+        {
+            try
+            {
+                await inbound.ServeAsync(tunnel, stream);
+            }
+            catch (Exception failure)
+            {
+                Log.ServingFailed(plane.Logger, failure, pod.Uid);
+            }
+        }
 
         Action<Exception> Trouble(int port) => failure =>
         {

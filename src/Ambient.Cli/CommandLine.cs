@@ -1,0 +1,14 @@
+using System.CommandLine;
+using Ambient.Cli.Commands;
+
+namespace Ambient.Cli;
+
+/// <summary>The commands of <c>ambientctl</c>.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Build() => new("ambientctl: run, inspect and explain an Ambient service mesh.")
+    {
+        SandboxCommand.Build(),
+        EchoCommand.Build(),
+    };
+}

@@ -1,0 +1,143 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Ambient.Api.Kubernetes;
+using Ambient.Kubernetes;
+using Ambient.Sandbox.Echo;
+using Ambient.Sandbox.Network;
+using Ambient.Sandbox.Processes;
+
+namespace Ambient.Sandbox.Demo;
+
+/// <summary>An actor of the demo: a pod, where it runs and what its address is.</summary>
+internal sealed record Actor(string Namespace, string Name, string Node, string Address)
+{
+    public override string ToString() => $"{Namespace}/{Name} on {Node}";
+}
+
+/// <summary>The sample application in a running sandbox: its pods, calls between them, and what the proxies wrote down.</summary>
+internal sealed class DemoScene(SandboxConnection sandbox)
+{
+    /// <summary>On which node each part runs, so that the calls of the demo cross the link between nodes.</summary>
+    private static readonly Dictionary<string, string> Placement = new()
+    {
+        ["web"] = "node-1", ["catalog"] = "node-2", ["ledger"] = "node-1", ["stranger"] = "node-2",
+    };
+
+    private readonly AddressPlan _plan = new(sandbox.Slot);
+
+    public Actor Web { get; private set; } = new("", "", "", "");
+    public Actor Catalog { get; private set; } = new("", "", "", "");
+    public Actor Ledger { get; private set; } = new("", "", "", "");
+    public Actor Stranger { get; private set; } = new("", "", "", "");
+
+    /// <summary>The sample's manifests, each deployment bound to its node.</summary>
+    public static IReadOnlyList<JsonObject> Manifests()
+    {
+        var manifests = new List<JsonObject>();
+        foreach (var name in new[] { "shop.yaml", "stranger.yaml" })
+        {
+            using var stream = typeof(DemoScene).Assembly.GetManifestResourceStream("Ambient.Sandbox.Samples." + name)!;
+            using var reader = new StreamReader(stream);
+            manifests.AddRange(Kubernetes.Manifests.Parse(reader.ReadToEnd(), name));
+        }
+
+        foreach (var deployment in manifests.Where(manifest => (string?)manifest["kind"] == "Deployment"))
+        {
+            deployment["spec"]!["template"]!["spec"]!["nodeSelector"] =
+                new JsonObject { ["kubernetes.io/hostname"] = Placement[(string)deployment["metadata"]!["name"]!] };
+        }
+
+        return manifests;
+    }
+
+    /// <summary>Deploys the sample and waits until it is ready and, where it is in the mesh, captured.</summary>
+    public async Task DeployAsync(CancellationToken ct)
+    {
+        await sandbox.ApplyAsync(Manifests(), TimeSpan.FromSeconds(45), ct);
+        await LookAsync(ct);
+    }
+
+    /// <summary>Looks up the pods of the sample as they are now.</summary>
+    public async Task LookAsync(CancellationToken ct)
+    {
+        Web = await FindAsync("shop", "web", ct);
+        Catalog = await FindAsync("shop", "catalog", ct);
+        Ledger = await FindAsync("bank", "ledger", ct);
+        Stranger = await FindAsync("outside", "stranger", ct);
+    }
+
+    /// <summary>Whether an address is one of a pod of this sandbox.</summary>
+    public bool IsPod(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        return bytes.Length == 4
+            ? bytes[0] == 10 && bytes[1] == _plan.Slot && bytes[2] is > 0 and < 240
+            : Enumerable.Range(1, sandbox.Nodes).Any(node => IPNetwork.Parse(_plan.Node(node).PodRange6).Contains(address));
+    }
+
+    /// <summary>Calls a URL from inside a pod, with a body; a new connection each time.</summary>
+    public async Task<CommandResult> CallAsync(Actor from, string url, string body, CancellationToken ct) =>
+        await PodExec.CaptureAsync(
+            sandbox.Id, sandbox.Client, from.Namespace, from.Name,
+            ["curl", "--silent", "--show-error", "--fail", "--max-time", "10", "--noproxy", "*", "--data-binary", body, url], ct);
+
+    /// <summary>The answer of the echo server; null if it is none.</summary>
+    public static EchoAnswer? Answer(CommandResult result)
+    {
+        try
+        {
+            return System.Text.Json.JsonSerializer.Deserialize(result.Output, EchoJson.Default.EchoAnswer);
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What the ztunnels of all nodes wrote about finished connections.</summary>
+    public async Task<IReadOnlyList<AccessLine>> AccessLinesAsync(CancellationToken ct)
+    {
+        var lines = new List<AccessLine>();
+        foreach (var pod in (await sandbox.Client.ListAsync(ResourceKinds.Pods, "istio-system", new ListOptions { LabelSelector = "app=ztunnel" }, ct)).Items)
+        {
+            var file = Path.Combine(sandbox.LogFolder, $"istio-system_{pod.Metadata.Name}_istio-proxy.log");
+            if (File.Exists(file))
+            {
+                lines.AddRange(AccessLines.Read(pod.Spec?.NodeName ?? "", await File.ReadAllLinesAsync(file, ct)));
+            }
+        }
+
+        return lines;
+    }
+
+    /// <summary>Waits until the access logs hold a line, at most five seconds: they are written when a connection ends.</summary>
+    public async Task<AccessLine?> WaitForLineAsync(Func<AccessLine, bool> wanted, CancellationToken ct)
+    {
+        for (var attempt = 0; attempt < 50; attempt++)
+        {
+            if ((await AccessLinesAsync(ct)).LastOrDefault(wanted) is { } line)
+            {
+                return line;
+            }
+
+            await Task.Delay(100, ct);
+        }
+
+        return null;
+    }
+
+    /// <summary>The metrics page of a node's ztunnel.</summary>
+    public async Task<string> MetricsAsync(int node, CancellationToken ct)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+        return await http.GetStringAsync(new Uri($"http://{_plan.Node(node).Address4}:{Api.Ports.Metrics}/metrics"), ct);
+    }
+
+    private async Task<Actor> FindAsync(string ns, string app, CancellationToken ct)
+    {
+        var pods = (await sandbox.Client.ListAsync(ResourceKinds.Pods, ns, new ListOptions { LabelSelector = $"app={app}" }, ct)).Items;
+        var pod = pods.FirstOrDefault(candidate => candidate.Metadata.DeletionTimestamp is null)
+            ?? throw new SandboxException($"The sample's pod {ns}/{app} does not exist.");
+        return new Actor(ns, pod.Metadata.Name, pod.Spec?.NodeName ?? "", pod.Status?.PodIP ?? "");
+    }
+}

@@ -15,11 +15,40 @@ internal sealed class TestAuthority : IDisposable
     public TestAuthority(string name = "test root")
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"O={name}", key, HashAlgorithmName.SHA256);
+        _root = Describe(new CertificateRequest($"O={name}", key, HashAlgorithmName.SHA256))
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddYears(1));
+    }
+
+    private TestAuthority(X509Certificate2 root) => _root = root;
+
+    private X509SignatureGenerator Signer => _root.GetECDsaPrivateKey() is { } key
+        ? X509SignatureGenerator.CreateForECDsa(key)
+        : X509SignatureGenerator.CreateForRSA(_root.GetRSAPrivateKey()!, RSASignaturePadding.Pkcs1);
+
+    /// <summary>An authority with an RSA key of 2048 bits, as Istio's makes for itself.</summary>
+    public static TestAuthority WithRsa()
+    {
+        using var key = RSA.Create(2048);
+        return new TestAuthority(
+            Describe(new CertificateRequest("O=cluster.local", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))
+                .CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddYears(1)));
+    }
+
+    /// <summary>An authority that this one vouches for.</summary>
+    public TestAuthority Intermediate(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var issued = Describe(new CertificateRequest($"O={name}", key, HashAlgorithmName.SHA256)).Create(
+            _root.SubjectName, Signer, DateTimeOffset.UtcNow.AddMinutes(-30), DateTimeOffset.UtcNow.AddDays(30), RandomNumberGenerator.GetBytes(16));
+        return new TestAuthority(issued.CopyWithPrivateKey(key));
+    }
+
+    private static CertificateRequest Describe(CertificateRequest request)
+    {
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddYears(1));
+        return request;
     }
 
     public string RootPem => _root.ExportCertificatePem();
@@ -60,7 +89,7 @@ internal sealed class TestAuthority : IDisposable
 
         using var issued = request.Create(
             _root.SubjectName,
-            X509SignatureGenerator.CreateForECDsa(_root.GetECDsaPrivateKey()!),
+            Signer,
             notBefore ?? DateTimeOffset.UtcNow.AddMinutes(-2),
             notAfter ?? DateTimeOffset.UtcNow.AddHours(1),
             RandomNumberGenerator.GetBytes(16));
@@ -69,12 +98,18 @@ internal sealed class TestAuthority : IDisposable
 
     /// <summary>A certificate with its key, ready for use, that trusts this authority (or others).</summary>
     public WorkloadCertificate Certificate(
-        string uri, DateTimeOffset? notBefore = null, DateTimeOffset? notAfter = null, bool client = true, bool server = true, string? roots = null)
+        string uri,
+        DateTimeOffset? notBefore = null,
+        DateTimeOffset? notAfter = null,
+        bool client = true,
+        bool server = true,
+        string? roots = null,
+        string? intermediate = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var copy = PrivateKey.Copy(key);
         return WorkloadCertificate.Create(
-            [Issue(key, [uri], notBefore, notAfter, client, server), roots ?? RootPem], copy);
+            [Issue(key, [uri], notBefore, notAfter, client, server), .. intermediate is null ? (string[])[] : [intermediate], roots ?? RootPem], copy);
     }
 
     /// <summary>Writes leaf, key and root for a program that wants files.</summary>

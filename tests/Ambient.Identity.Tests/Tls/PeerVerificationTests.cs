@@ -70,6 +70,41 @@ public sealed class PeerVerificationTests : IAsyncDisposable
     });
 
     [Fact]
+    public async Task An_authority_with_an_RSA_key_is_as_good() => await OnLoopAsync(async () =>
+    {
+        using var authority = TestAuthority.WithRsa();
+        using var web = authority.Certificate(WebUri);
+        using var db = authority.Certificate(DbUri);
+        var (client, server) = await _pair.ConnectAsync(web, db, Db);
+        client.Dispose();
+        server.Dispose();
+    });
+
+    [Fact]
+    public async Task Intermediates_are_presented_and_either_authority_may_be_the_root() => await OnLoopAsync(async () =>
+    {
+        using var intermediate = _authority.Intermediate("cluster one");
+        using var other = _authority.Intermediate("cluster two");
+        using var web = intermediate.Certificate(WebUri, roots: _authority.RootPem, intermediate: intermediate.RootPem);
+        using var db = other.Certificate(DbUri, roots: _authority.RootPem, intermediate: other.RootPem);
+        var (client, server) = await _pair.ConnectAsync(web, db, Db);
+        client.Dispose();
+        server.Dispose();
+
+        // Who was handed the intermediate as its root trusts that alone, and what it signed.
+        using var narrow = intermediate.Certificate(DbUri, roots: intermediate.RootPem, intermediate: intermediate.RootPem);
+        (client, server) = await _pair.ConnectAsync(web, narrow, Db);
+        client.Dispose();
+        server.Dispose();
+        var (clientSocket, serverSocket) = await _pair.SocketsAsync();
+        using var stranger = other.Certificate(WebUri, roots: _authority.RootPem, intermediate: other.RootPem);
+        var accepting = TlsConnection.ServerAsync(serverSocket, narrow.Server, LoopPair.Limit).AsTask();
+        using var connection = await TlsConnection.ClientAsync(clientSocket, stranger.Client, [Db], LoopPair.Limit);
+        var refused = await Assert.ThrowsAsync<TlsException>(() => accepting);
+        Assert.Equal(TlsFailure.UntrustedPeer, refused.Failure);
+    });
+
+    [Fact]
     public async Task A_client_of_another_authority_is_refused() => await ServerRefusesAsync(
         _stranger.Certificate(WebUri, roots: _authority.RootPem), TlsFailure.UntrustedPeer, "roots that our CA gave us");
 

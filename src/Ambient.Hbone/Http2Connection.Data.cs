@@ -88,7 +88,7 @@ public sealed partial class Http2Connection
         return stream;
     }
 
-    private void OnData(ReadOnlySpan<byte> octets)
+    private void OnData(ReadOnlyMemory<byte> octets)
     {
         if (_dataStream is { IsClosed: false } stream && !octets.IsEmpty)
         {

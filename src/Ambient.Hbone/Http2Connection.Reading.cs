@@ -43,6 +43,7 @@ public sealed partial class Http2Connection
                 var result = await _input.ReadAsync();
                 var buffer = result.Buffer;
                 ReadPass(buffer);
+                SettleStreams();
                 _input.AdvanceTo(buffer.End);
                 EndPass();
                 if (result.IsCompleted)
@@ -75,7 +76,7 @@ public sealed partial class Http2Connection
         {
             foreach (var memory in buffer)
             {
-                Feed(memory.Span);
+                Feed(memory);
             }
         }
         catch (ConnectionErrorException error)
@@ -92,8 +93,8 @@ public sealed partial class Http2Connection
         }
     }
 
-    /// <summary>Readers see what the pass brought; then what they and the pass produced goes out.</summary>
-    private void EndPass()
+    /// <summary>Readers see what the pass brought, receivers before the transport takes its memory back.</summary>
+    private void SettleStreams()
     {
         for (var index = 0; index < _touched.Count; index++)
         {
@@ -103,6 +104,11 @@ public sealed partial class Http2Connection
         }
 
         _touched.Clear();
+    }
+
+    /// <summary>What the pass and the readers produced goes out.</summary>
+    private void EndPass()
+    {
         ShedIfNeeded();
         _inPass = false;
         if (_settingsReceived)
@@ -135,14 +141,15 @@ public sealed partial class Http2Connection
         _stagedCount = 0;
     }
 
-    private void Feed(ReadOnlySpan<byte> input)
+    private void Feed(ReadOnlyMemory<byte> memory)
     {
+        var input = memory.Span;
         while (_end is null)
         {
             if (_phase is Phase.Data or Phase.Fragment or Phase.Skip)
             {
                 var count = Math.Min(_left, input.Length);
-                OnPayload(input[..count]);
+                OnPayload(memory.Slice(memory.Length - input.Length, count));
                 input = input[count..];
                 _left -= count;
                 if (_left > 0)
@@ -254,7 +261,7 @@ public sealed partial class Http2Connection
         }
     }
 
-    private void OnPayload(ReadOnlySpan<byte> octets)
+    private void OnPayload(ReadOnlyMemory<byte> octets)
     {
         if (_phase == Phase.Data)
         {
@@ -262,7 +269,7 @@ public sealed partial class Http2Connection
         }
         else if (_phase == Phase.Fragment)
         {
-            AddFragment(octets);
+            AddFragment(octets.Span);
         }
     }
 

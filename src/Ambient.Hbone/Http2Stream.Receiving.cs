@@ -35,7 +35,7 @@ public sealed partial class Http2Stream
         return _bodyLeft is not < 0;
     }
 
-    internal void OnData(ReadOnlySpan<byte> bytes)
+    internal void OnData(ReadOnlyMemory<byte> bytes)
     {
         HasProgressed = true;
         if (_reader.IsCompleted)
@@ -44,7 +44,10 @@ public sealed partial class Http2Stream
             return;
         }
 
-        _received.Write(bytes);
+        if (!TryBorrow(bytes))
+        {
+            _received.Write(bytes.Span);
+        }
     }
 
     /// <summary>Padding is consumed on arrival.</summary>
@@ -85,6 +88,7 @@ public sealed partial class Http2Stream
     internal void Settle()
     {
         WakeResponse();
+        OfferBorrowed();
         _reader.Wake();
         ReturnCredit();
     }
@@ -110,6 +114,7 @@ public sealed partial class Http2Stream
     /// <summary>The reader wants no more. What arrives is dropped, and the stream ends if we have nothing to say either.</summary>
     internal void OnReaderCompleted(Exception? exception)
     {
+        QueueBorrowed();
         var dropped = _received.Length;
         _reader.Drop();
         if (_remoteEnded || _isClosed)

@@ -89,6 +89,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
     {
         Reset(Http2ErrorCode.Cancel);
         _writer.MarkCompleted();
+        QueueBorrowed();
         _reader.Drop();
         _sending.Clear();
     }
@@ -110,6 +111,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
         }
 
         ResetCode ??= code;
+        QueueBorrowed();
         _reader.Drop();
         _reader.Fail(error);
     }
@@ -139,6 +141,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
         }
 
         ResetCode = code;
+        QueueBorrowed();
         _localEnded = true;
         _sending.Clear();
         _trailers = null;
@@ -160,7 +163,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
     private void Close(bool wasReset)
     {
         _isClosed = true;
-        _connection.OnStreamClosed(this, wasReset, isUnread: _remoteEnded && _received.Length > 0);
+        _connection.OnStreamClosed(this, wasReset, isUnread: _remoteEnded && _received.Length + BorrowedLength > 0);
     }
 
     private void CloseIfBothEnded()

@@ -12,9 +12,11 @@ internal sealed class StreamReader(Http2Stream stream, ByteQueue received) : Pip
     private CancellationWatch? _cancellation;
     private IOException? _error;
     private long _examined;
-    private bool _isWaiting;
     private bool _isReading;
     private bool _isCanceled;
+
+    /// <summary>A read waits for bytes.</summary>
+    public bool IsWaiting { get; private set; }
 
     /// <summary>The user of the stream reads no more.</summary>
     public bool IsCompleted { get; private set; }
@@ -49,7 +51,7 @@ internal sealed class StreamReader(Http2Stream stream, ByteQueue received) : Pip
         }
 
         _source.Reset();
-        _isWaiting = true;
+        IsWaiting = true;
         if (cancellationToken.CanBeCanceled)
         {
             _cancellation ??= new CancellationWatch(OnTokenCanceled);
@@ -120,9 +122,9 @@ internal sealed class StreamReader(Http2Stream stream, ByteQueue received) : Pip
     /// <summary>Hands over what there is, if somebody waits for it.</summary>
     public void Wake()
     {
-        if (_isWaiting && TryTake(out var result))
+        if (IsWaiting && TryTake(out var result))
         {
-            _isWaiting = false;
+            IsWaiting = false;
             _cancellation?.Stop();
             _source.SetResult(result);
         }
@@ -132,9 +134,9 @@ internal sealed class StreamReader(Http2Stream stream, ByteQueue received) : Pip
     public void Fail(IOException error)
     {
         _error = error;
-        if (_isWaiting)
+        if (IsWaiting)
         {
-            _isWaiting = false;
+            IsWaiting = false;
             _cancellation?.Stop();
             _source.SetException(error);
         }
@@ -164,16 +166,16 @@ internal sealed class StreamReader(Http2Stream stream, ByteQueue received) : Pip
 
     private void OnTokenCanceled(CancellationToken token)
     {
-        if (_isWaiting)
+        if (IsWaiting)
         {
-            _isWaiting = false;
+            IsWaiting = false;
             _source.SetException(new OperationCanceledException(token));
         }
     }
 
     private void CheckIdle()
     {
-        if (IsCompleted || _isWaiting || _isReading)
+        if (IsCompleted || IsWaiting || _isReading)
         {
             throw new InvalidOperationException(
                 IsCompleted ? "the reader is completed" : "a read is in progress: AdvanceTo comes before the next one");

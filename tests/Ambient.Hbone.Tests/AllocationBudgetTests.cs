@@ -5,23 +5,32 @@ namespace Ambient.Hbone.Tests;
 /// <summary>What the data path allocates, against bench/budgets.json. Everything happens on the test's own thread.</summary>
 public sealed class AllocationBudgetTests
 {
-    private const int Chunks = 2_000;
+    private const int Chunks = 1_000;
 
     [Theory]
-    [InlineData(false, "allocatedBytesPerQueuedChunk")]
-    [InlineData(true, "allocatedBytesPerDirectChunk")]
-    public void A_chunk_of_data_allocates_no_more_than_its_budget(bool direct, string budget)
+    [InlineData(false, false, "allocatedBytesPerQueuedChunk")]
+    [InlineData(true, false, "allocatedBytesPerDirectChunk")]
+    [InlineData(true, true, "allocatedBytesPerLentChunk")]
+    public void A_chunk_of_data_allocates_no_more_than_its_budget(bool direct, bool lent, string budget)
     {
         var (transport, client, server, stream, accepted) = Start();
         stream.WritesDirectly = direct;
         var received = new Counter();
+        accepted.Receiver = lent ? received : null;
         var sink = SinkAsync(accepted, received);
         SendChunks(transport, stream, 200);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        SendChunks(transport, stream, Chunks);
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal((200 + Chunks) * 16_000L, received.Bytes);
-        Assert.InRange(allocated, 0, (Budgets.Get(budget) * Chunks) + 256); // 256: a pool that grows once
+
+        // The best of five: a collection that another test forces empties the shared pool, which then allocates anew.
+        var allocated = long.MaxValue;
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            SendChunks(transport, stream, Chunks);
+            allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal((200 + (5 * Chunks)) * 16_000L, received.Bytes);
+        Assert.InRange(allocated, 0, Budgets.Get(budget) * Chunks);
         stream.Dispose();
         transport.Run();
         Assert.True(sink.IsCompleted);
@@ -122,8 +131,14 @@ public sealed class AllocationBudgetTests
         }
     }
 
-    private sealed class Counter
+    private sealed class Counter : IStreamReceiver
     {
-        public long Bytes;
+        public long Bytes { get; set; }
+
+        public long Receive(in System.Buffers.ReadOnlySequence<byte> bytes)
+        {
+            Bytes += bytes.Length;
+            return bytes.Length;
+        }
     }
 }

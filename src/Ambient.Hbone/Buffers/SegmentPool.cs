@@ -18,6 +18,7 @@ internal sealed class SegmentPool(BudgetAccount account)
     private const int MostKept = 256;
 
     private readonly Stack<BufferSegment> _kept = new();
+    private readonly Stack<BorrowedSegment> _keptBorrowed = new();
 
     /// <summary>The budget is used up and this connection has to let go of a stream.</summary>
     public bool IsOverBudget { get; set; }
@@ -35,6 +36,23 @@ internal sealed class SegmentPool(BudgetAccount account)
         var segment = _kept.Count > 0 ? _kept.Pop() : new BufferSegment();
         segment.Start(array, runningIndex);
         return segment;
+    }
+
+    /// <summary>A reference to memory of the transport.</summary>
+    public BorrowedSegment Borrow(ReadOnlyMemory<byte> memory)
+    {
+        var segment = _keptBorrowed.Count > 0 ? _keptBorrowed.Pop() : new BorrowedSegment();
+        segment.Start(memory);
+        return segment;
+    }
+
+    public void Return(BorrowedSegment segment)
+    {
+        segment.Stop();
+        if (_keptBorrowed.Count < MostKept)
+        {
+            _keptBorrowed.Push(segment);
+        }
     }
 
     /// <summary>Memory that does not come back.</summary>

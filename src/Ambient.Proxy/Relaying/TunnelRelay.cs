@@ -25,6 +25,7 @@ public static class TunnelRelay
         TcpSocket application, Http2Stream tunnel, bool applicationIsClient, IRelayCounter counter)
     {
         tunnel.WritesDirectly = true;
+        tunnel.Receiver = new SocketReceiver(application, applicationIsClient, counter);
         var sending = SendAsync(application, tunnel, applicationIsClient, counter);
         var receiving = ReceiveAsync(application, tunnel, applicationIsClient, counter);
         var sent = await sending;
@@ -155,6 +156,32 @@ public static class TunnelRelay
         else
         {
             counter.FromServer(bytes);
+        }
+    }
+
+    /// <summary>
+    /// While the application takes bytes as fast as they come, they go to its socket from the memory they were decrypted in.
+    /// What it does not take at once is queued for <see cref="ReceiveAsync"/>, which also meets the errors.
+    /// </summary>
+    private sealed class SocketReceiver(TcpSocket to, bool toClient, IRelayCounter counter) : IStreamReceiver
+    {
+        public long Receive(in ReadOnlySequence<byte> bytes)
+        {
+            // A send takes sixteen records at most, a pass may bring more.
+            var taken = 0L;
+            while (taken < bytes.Length)
+            {
+                var result = to.TrySend(bytes.Slice(taken));
+                if (!result.Ok)
+                {
+                    break;
+                }
+
+                Count(counter, !toClient, result.Count);
+                taken += result.Count;
+            }
+
+            return taken;
         }
     }
 }

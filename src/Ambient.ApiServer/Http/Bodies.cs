@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ambient.ApiServer.Schemas;
 using Ambient.Kubernetes;
 using Microsoft.AspNetCore.Http;
 
@@ -36,10 +37,15 @@ internal static class Bodies
     public static string MediaType(HttpRequest request) =>
         (request.ContentType ?? "application/json").Split(';')[0].Trim().ToLowerInvariant();
 
-    /// <summary>An object as JSON or YAML.</summary>
-    public static async Task<JsonObject> ReadObjectAsync(HttpRequest request, string kind)
+    /// <summary>An object as JSON, YAML or protobuf.</summary>
+    public static async Task<JsonObject> ReadObjectAsync(HttpRequest request, string kind, Schema schema)
     {
         var type = MediaType(request);
+        if (type == ProtobufBody.MediaType)
+        {
+            return ProtobufBody.Parse(await ReadAsync(request).ConfigureAwait(false), schema, kind);
+        }
+
         if (type is not ("application/json" or "application/yaml"))
         {
             throw Refusal.UnsupportedMediaType("application/json", "application/yaml", "application/vnd.kubernetes.protobuf");
@@ -53,6 +59,11 @@ internal static class Bodies
     public static async Task<JsonObject> ReadOptionsAsync(HttpRequest request)
     {
         var body = await ReadAsync(request).ConfigureAwait(false);
+        if (MediaType(request) == ProtobufBody.MediaType && body.Length > 0)
+        {
+            return ProtobufBody.ParsePlain(body, SchemaText.BuiltIn["DeleteOptions"], "DeleteOptions");
+        }
+
         return body.Length == 0 ? [] : Parse(body, false, "DeleteOptions") as JsonObject ?? throw Refusal.BadRequest("DeleteOptions: not an object");
     }
 

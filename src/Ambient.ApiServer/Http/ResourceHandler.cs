@@ -67,7 +67,7 @@ internal static class ResourceHandler
     /// <summary>Reads a body and checks that it is of the kind.</summary>
     public static async Task<JsonObject> ReadAsync(ResourceRequest request, ResourceType type)
     {
-        var body = await Bodies.ReadObjectAsync(request.Http.Request, type.Kind).ConfigureAwait(false);
+        var body = await Bodies.ReadObjectAsync(request.Http.Request, type.Kind, type.Schema).ConfigureAwait(false);
         CheckKind(body, type);
         Decode(request, body, type);
         return body;

@@ -73,7 +73,7 @@ internal static class Reviews
     /// <summary>Gives a pod to a node.</summary>
     public static async Task BindAsync(ResourceRequest request)
     {
-        var body = await Bodies.ReadObjectAsync(request.Http.Request, "Binding").ConfigureAwait(false);
+        var body = await Bodies.ReadObjectAsync(request.Http.Request, "Binding", SchemaText.BuiltIn["Binding"]).ConfigureAwait(false);
         var node = body.TextAt("target", "name") is { Length: > 0 } name
             ? name
             : throw Refusal.Invalid("", "Binding", request.Name, Cause.Required("target.name"));
@@ -108,7 +108,7 @@ internal static class Reviews
 
     public static async Task EvictAsync(ResourceRequest request)
     {
-        var body = await Bodies.ReadObjectAsync(request.Http.Request, "Eviction").ConfigureAwait(false);
+        var body = await Bodies.ReadObjectAsync(request.Http.Request, "Eviction", SchemaText.BuiltIn["Eviction"]).ConfigureAwait(false);
         request.Server.Deletes.Delete(request.Type, request.Namespace, request.Name,
             Deletion.Read(body.At("deleteOptions") as JsonObject ?? [], request), request.IsDryRun);
         await SuccessAsync(request, 201).ConfigureAwait(false);

@@ -45,7 +45,7 @@ internal static class Scales
     {
         if (verb == "update")
         {
-            return await Bodies.ReadObjectAsync(request.Http.Request, "Scale").ConfigureAwait(false);
+            return await Bodies.ReadObjectAsync(request.Http.Request, "Scale", Schemas.SchemaText.BuiltIn["Scale"]).ConfigureAwait(false);
         }
 
         scale.Child("metadata").Remove("resourceVersion");

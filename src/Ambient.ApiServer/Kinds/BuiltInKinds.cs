@@ -34,7 +34,7 @@ internal static class BuiltInKinds
         authentication.k8s.io/v1|tokenreviews|TokenReview|c|||TokenReview||create
         authorization.k8s.io/v1|localsubjectaccessreviews|LocalSubjectAccessReview|n|||AccessReview||create
         authorization.k8s.io/v1|selfsubjectaccessreviews|SelfSubjectAccessReview|c|||AccessReview||create
-        authorization.k8s.io/v1|selfsubjectrulesreviews|SelfSubjectRulesReview|c|||AccessReview||create
+        authorization.k8s.io/v1|selfsubjectrulesreviews|SelfSubjectRulesReview|c|||RulesReview||create
         authorization.k8s.io/v1|subjectaccessreviews|SubjectAccessReview|c|||AccessReview||create
         batch/v1|cronjobs|CronJob|n|cj|all|Opaque|status|g
         batch/v1|jobs|Job|n||all|Job|status|g

@@ -84,6 +84,12 @@ internal sealed record Field(Schema Schema)
     /// <summary>What an absent field becomes; null when it stays absent.</summary>
     public JsonNode? Default { get; init; }
 
+    /// <summary>The field's number in protobuf; 0 when it is not known.</summary>
+    public int Number { get; init; }
+
+    /// <summary>Protobuf: the field tells zero and absent apart.</summary>
+    public bool KeepsZero { get; init; }
+
     /// <summary>Whether the field is always there, as Go writes fields that are not optional.</summary>
     public bool HasZero { get; init; }
 

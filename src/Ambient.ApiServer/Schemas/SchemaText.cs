@@ -55,14 +55,18 @@ internal static class SchemaText
         var words = head.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var name = words[0].TrimEnd('!');
         var schema = ParseType(words[1], types);
-        foreach (var word in words.Skip(2))
+        foreach (var word in words.Skip(2).Where(word => word[0] != '@'))
         {
             schema = Apply(schema, word);
         }
 
+        var number = words.FirstOrDefault(word => word[0] == '@')?[1..] ?? "0";
+
         return (name, new Field(schema)
         {
             Required = words[0].EndsWith('!'),
+            Number = int.Parse(number.TrimEnd('*')),
+            KeepsZero = number.EndsWith('*'),
             Default = kind == '=' ? value : null,
             HasZero = kind == '~',
             Zero = kind == '~' ? value : null,

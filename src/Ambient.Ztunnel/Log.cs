@@ -56,10 +56,4 @@ internal static partial class Log
 
     [LoggerMessage(17, LogLevel.Critical, "the data plane failed")]
     public static partial void LoopFailed(ILogger logger, Exception failure);
-
-    [LoggerMessage(18, LogLevel.Warning, "certificate of {Identity} is not there yet: {Reason}")]
-    public static partial void PrefetchFailed(ILogger logger, string identity, string reason);
-
-    [LoggerMessage(19, LogLevel.Information, "policies changed: {Closed} connections closed")]
-    public static partial void PolicyApplied(ILogger logger, int closed);
 }

@@ -140,36 +140,45 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             new HeaderField(Baggage.Name, Baggage.Of(source)),
             new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
             new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
-        var (_, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key));
-        var deadline = data.Deadlines.Begin(stream);
-        try
+        for (var last = false; ; last = true)
         {
-            var response = await stream.ResponseAsync();
-            if (response.Status == (int)HttpStatusCode.OK)
+            var (_, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key));
+            using var deadline = data.Deadlines.Begin(stream);
+            try
             {
-                return new Attempt(decision, dial, null, stream, null);
-            }
+                var response = await stream.ResponseAsync();
+                if (response.Status == (int)HttpStatusCode.OK)
+                {
+                    return new Attempt(decision, dial, null, stream, null);
+                }
 
-            stream.Dispose();
-            return new Attempt(decision, dial, null, null, new OutboundFailure(
-                ConnectionFailure.Connect, $"http status: {StatusText(response.Status)}", AnotherMayDo: false));
+                stream.Dispose();
+                return Failed($"http status: {StatusText(response.Status)}");
+            }
+            catch (IOException) when (deadline.Expired)
+            {
+                stream.Dispose();
+                return Failed($"{dial} did not answer the CONNECT request within {data.Deadlines.Timeout.TotalSeconds:0} s");
+            }
+            catch (IOException failure) when (!last && IsTunnelsFault(failure))
+            {
+                // The tunnel was there and broke, or its peer was about to end it: a new one may do, and no byte was sent.
+                stream.Dispose();
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
         }
-        catch (IOException) when (deadline.Expired)
-        {
-            stream.Dispose();
-            return new Attempt(decision, dial, null, null, new OutboundFailure(
-                ConnectionFailure.Connect, $"{dial} did not answer the CONNECT request within {data.Deadlines.Timeout.TotalSeconds:0} s", AnotherMayDo: false));
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
-        finally
-        {
-            deadline.Dispose();
-        }
+
+        Attempt Failed(string error) =>
+            new(decision, dial, null, null, new OutboundFailure(ConnectionFailure.Connect, error, AnotherMayDo: false));
     }
+
+    /// <summary>The stream did not fail by itself: its connection ended, or the peer says that it did not look at it (REFUSED_STREAM).</summary>
+    private static bool IsTunnelsFault(IOException failure) =>
+        failure is Http2ConnectionException or Http2StreamException { IsRetryable: true };
 
     private async Task<Tunnel> DialAsync(TunnelKey key)
     {

@@ -34,6 +34,26 @@ public sealed partial class RecordedHboneTests
     }
 
     [Fact]
+    public async Task A_tunnel_that_breaks_under_a_new_connection_costs_nobody_that_connection()
+    {
+        using var network = new TestNetwork();
+        using var authority = new TestAuthority();
+        using var agent = new TestAgent();
+        var client = network.AddPod(1, captured: true);
+        var server = network.AddPod(2, captured: false);
+        await using var ztunnel = await RunningZtunnel.StartAsync(
+            RunningZtunnel.Configuration("na", agent.Path, File.ReadAllText(TwoNodes.Golden("ztunnel/state.yaml"))), authority);
+        await agent.EnrolAsync(("u1", "client", client));
+        await using var applications = new Applications();
+        using var peer = NodePeer.Start(server, authority, new SpiffeId("cluster.local", "shop", "server"), "hbone-server.js", "10.203.0.2", "15008");
+        await peer.ListeningAsync();
+
+        Assert.Equal("answer", await applications.CallAsync(client, "10.203.0.2:7001", "first"));
+        Assert.Equal("answer", await applications.CallAsync(client, "10.203.0.2:402", "second"));
+        Assert.Equal(2, peer.Lines.Count(line => line.Contains("\"tls\"", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task As_a_server_we_answer_what_was_recorded()
     {
         using var network = new TestNetwork();

@@ -3,6 +3,7 @@
 const fs = require('fs');
 const http2 = require('http2');
 const [address, port, folder] = process.argv.slice(2);
+let broken = false; // the first request for port 402 breaks the connection
 const say = (event) => console.log(JSON.stringify(event));
 
 const server = http2.createSecureServer({
@@ -10,6 +11,7 @@ const server = http2.createSecureServer({
   requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'],
 });
 server.on('session', (session) => {
+  session.on('error', () => {});
   const socket = session.socket;
   say({ event: 'tls', protocol: socket.getProtocol(), cipher: socket.getCipher().name, group: null, alpn: socket.alpnProtocol, sni: socket.servername || null });
   session.on('remoteSettings', () => {
@@ -20,6 +22,11 @@ server.on('session', (session) => {
 server.on('stream', (stream, headers, flags, raw) => {
   say({ event: 'connect', headers: raw });
   stream.on('error', () => {});
+  if (headers[':authority'].endsWith(':402') && !broken) {
+    broken = true;
+    stream.session.destroy();
+    return;
+  }
   if (headers[':authority'].endsWith(':401')) {
     stream.respond({ ':status': 401 }, { endStream: true });
     return;

@@ -58,12 +58,18 @@ internal sealed class TwoNodes : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Applications.DisposeAsync();
-        await Source.DisposeAsync();
-        await Destination.DisposeAsync();
-        _sourceAgent.Dispose();
-        _destinationAgent.Dispose();
-        _authority.Dispose();
-        _network.Dispose();
+        try
+        {
+            await Applications.DisposeAsync();
+            await Source.DisposeAsync();
+            await Destination.DisposeAsync();
+        }
+        finally
+        {
+            _sourceAgent.Dispose();
+            _destinationAgent.Dispose();
+            _authority.Dispose();
+            _network.Dispose();
+        }
     }
 }

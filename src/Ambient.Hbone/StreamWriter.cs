@@ -39,6 +39,11 @@ internal sealed class StreamWriter(Http2Stream stream) : PipeWriter, IValueTaskS
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen();
+        if (IsWaiting)
+        {
+            throw new InvalidOperationException("a flush is waiting already");
+        }
+
         if (cancellationToken.IsCancellationRequested)
         {
             return ValueTask.FromCanceled<FlushResult>(cancellationToken);

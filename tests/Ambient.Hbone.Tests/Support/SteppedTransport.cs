@@ -12,11 +12,12 @@ internal sealed class SteppedTransport
     private readonly Direction _there;
     private readonly Direction _back;
 
+    /// <param name="capacity">Bytes under way each way.</param>
     /// <param name="mostPerRead">How many bytes a read hands over; null: all. Called once for each read.</param>
-    public SteppedTransport(Func<int>? mostPerRead = null)
+    public SteppedTransport(Func<int>? mostPerRead = null, int capacity = 8 << 20)
     {
-        _there = new Direction(mostPerRead);
-        _back = new Direction(mostPerRead);
+        _there = new Direction(mostPerRead, capacity);
+        _back = new Direction(mostPerRead, capacity);
         Near = new End(_back.Reader, _there.Writer);
         Far = new End(_there.Reader, _back.Writer);
     }
@@ -35,9 +36,9 @@ internal sealed class SteppedTransport
 
     private sealed record End(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
-    private sealed class Direction(Func<int>? mostPerRead)
+    private sealed class Direction(Func<int>? mostPerRead, int capacity)
     {
-        private readonly byte[] _buffer = new byte[8 << 20];
+        private readonly byte[] _buffer = new byte[capacity];
         private int _start;
         private int _end;
         private bool _isCompleted;

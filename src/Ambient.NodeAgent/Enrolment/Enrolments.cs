@@ -170,6 +170,11 @@ internal sealed partial class Enrolments(
     /// </summary>
     private async Task TellZtunnelAsync(EnrolledPod enrolled, Pod pod, CancellationToken cancellation)
     {
+        if (!Ztunnel.Connected && enrolled.Annotated == Redirection.Enabled)
+        {
+            return; // the next one learns of it by the snapshot; trying until then would only fill the log
+        }
+
         try
         {
             await Ztunnel.AddAsync(Describe(pod, enrolled), cancellation);

@@ -130,6 +130,7 @@ public sealed record PodStatus
     public string? PodIP { get; init; }
     public IReadOnlyList<PodIP>? PodIPs { get; init; }
     public IReadOnlyList<Condition>? Conditions { get; init; }
+    public IReadOnlyList<ContainerStatus>? InitContainerStatuses { get; init; }
     public IReadOnlyList<ContainerStatus>? ContainerStatuses { get; init; }
     public DateTimeOffset? StartTime { get; init; }
 }

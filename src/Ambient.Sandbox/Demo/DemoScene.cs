@@ -76,9 +76,13 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     }
 
     /// <summary>Calls a URL from inside a pod, with a body; a new connection each time.</summary>
-    public async Task<CommandResult> CallAsync(Actor from, string url, string body, CancellationToken ct) =>
-        await PodExec.CaptureAsync(
-            sandbox.Id, sandbox.Client, from.Namespace, from.Name,
+    public Task<CommandResult> CallAsync(Actor from, string url, string body, CancellationToken ct) =>
+        CallAsync(sandbox, from.Namespace, from.Name, url, body, ct);
+
+    /// <summary>Calls a URL from inside any pod.</summary>
+    public static Task<CommandResult> CallAsync(SandboxConnection sandbox, string ns, string pod, string url, string body, CancellationToken ct) =>
+        PodExec.CaptureAsync(
+            sandbox.Id, sandbox.Client, ns, pod,
             ["curl", "--silent", "--show-error", "--fail", "--max-time", "10", "--noproxy", "*", "--data-binary", body, url], ct);
 
     /// <summary>The answer of the echo server; null if it is none.</summary>

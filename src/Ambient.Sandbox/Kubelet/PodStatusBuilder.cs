@@ -32,6 +32,7 @@ internal static class PodStatusBuilder
             PodIP = addresses.Count > 0 ? addresses[0] : null,
             PodIPs = addresses.Count > 0 ? [.. addresses.Select(address => new PodIP { Ip = address })] : null,
             StartTime = startedAt,
+            InitContainerStatuses = init.Count > 0 ? [.. init.Select(runner => runner.Status() with { Ready = runner.Succeeded || runner.Ready })] : null,
             ContainerStatuses = statuses,
             Conditions =
             [

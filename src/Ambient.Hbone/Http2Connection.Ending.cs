@@ -15,6 +15,12 @@ public sealed partial class Http2Connection
     /// <summary>How long the last GOAWAY of a server waits for its peer to have seen the first one: a slow round trip.</summary>
     private const long DrainMilliseconds = 1_000;
 
+    /// <summary>
+    /// Time that one tick may add. A longer gap means that we did not run (a suspended machine, a starved processor): what the
+    /// peer sent meanwhile is still unread, and its silence is not its own.
+    /// </summary>
+    private const long MostBetweenTicks = 5_000;
+
     private ConnectionEnd? _end;
     private TaskCompletionSource? _flushSettled;
     private long _startedAt = -1;
@@ -23,6 +29,7 @@ public sealed partial class Http2Connection
     private long _drainDueAt = -1;
     private long _lingerUntil = -1;
     private long _now = -1;
+    private long _tickedAt;
     private int _goAwayLastStreamId = int.MaxValue;
     private bool _isDraining;
     private bool _goAwaySent;
@@ -35,13 +42,18 @@ public sealed partial class Http2Connection
     /// <param name="nowMilliseconds">A monotonic clock.</param>
     public void Tick(long nowMilliseconds)
     {
-        _now = nowMilliseconds;
         Work.Tick(nowMilliseconds);
         if (_startedAt < 0)
         {
-            _startedAt = nowMilliseconds;
-            _pingDueAt = nowMilliseconds + (long)Limits.KeepAliveInterval.TotalMilliseconds;
+            _startedAt = _now = nowMilliseconds;
+            _pingDueAt = _now + (long)Limits.KeepAliveInterval.TotalMilliseconds;
         }
+        else
+        {
+            _now += Math.Clamp(nowMilliseconds - _tickedAt, 0, MostBetweenTicks);
+        }
+
+        _tickedAt = nowMilliseconds;
 
         if (_end is not null)
         {
@@ -51,26 +63,26 @@ public sealed partial class Http2Connection
 
         ShedIfNeeded();
         if (!(_settingsReceived && _settingsAcknowledged)
-            && nowMilliseconds - _startedAt >= Limits.SettingsTimeout.TotalMilliseconds)
+            && _now - _startedAt >= Limits.SettingsTimeout.TotalMilliseconds)
         {
             Finish(new ConnectionEnd(ConnectionEndReason.SettingsTimeout, Http2ErrorCode.SettingsTimeout,
                 _settingsReceived ? "SETTINGS were not acknowledged" : "no SETTINGS arrived"), sendGoAway: true);
         }
-        else if (_pongDueAt >= 0 && nowMilliseconds >= _pongDueAt)
+        else if (_pongDueAt >= 0 && _now >= _pongDueAt)
         {
             Finish(new ConnectionEnd(ConnectionEndReason.KeepAliveTimeout, Http2ErrorCode.NoError,
                 $"no answer to a PING within {Limits.KeepAliveTimeout.TotalSeconds} s"), sendGoAway: true);
         }
-        else if (_pongDueAt < 0 && nowMilliseconds >= _pingDueAt)
+        else if (_pongDueAt < 0 && _now >= _pingDueAt)
         {
-            _pongDueAt = nowMilliseconds + (long)Limits.KeepAliveTimeout.TotalMilliseconds;
+            _pongDueAt = _now + (long)Limits.KeepAliveTimeout.TotalMilliseconds;
             SendPing(KeepAlivePing);
         }
 
         if (_isDraining && _end is null)
         {
-            _drainDueAt = _drainDueAt < 0 ? nowMilliseconds + DrainMilliseconds : _drainDueAt;
-            if (nowMilliseconds >= _drainDueAt)
+            _drainDueAt = _drainDueAt < 0 ? _now + DrainMilliseconds : _drainDueAt;
+            if (_now >= _drainDueAt)
             {
                 SendFinalGoAway();
             }

@@ -11,8 +11,7 @@ public sealed class LifecycleTests
     {
         var (server, _) = await ServerUnderTest.WithTunnelAsync();
         var connection = server.Connection;
-        connection.Tick(1_000);
-        connection.Tick(10_999);
+        Tick(connection, 1_000, 10_999);
         await server.Peer.ExpectAliveAsync(); // no PING of theirs before the answer to ours
         connection.Tick(11_000);
         var ping = await server.Peer.ExpectAsync(Ping);
@@ -20,7 +19,7 @@ public sealed class LifecycleTests
         connection.Tick(13_000);
         await server.Peer.SendAsync(Ping, Ack, 0, ping.Payload);
         await server.Peer.ExpectAliveAsync();
-        connection.Tick(22_999);
+        Tick(connection, 13_000, 22_999);
         await server.Peer.ExpectAliveAsync();
         connection.Tick(23_000);
         Assert.False((await server.Peer.ExpectAsync(Ping)).Has(Ack));
@@ -32,9 +31,8 @@ public sealed class LifecycleTests
     {
         var (server, stream) = await ServerUnderTest.WithTunnelAsync();
         var reading = stream.Input.ReadToEndAsync();
-        server.Connection.Tick(0);
-        server.Connection.Tick(10_000);
-        server.Connection.Tick(29_999);
+        Tick(server.Connection, 0, 10_000);
+        Tick(server.Connection, 10_000, 29_999);
         await OnLoop.SettleAsync();
         Assert.False(server.End.IsCompleted);
         server.Connection.Tick(30_000);
@@ -56,8 +54,7 @@ public sealed class LifecycleTests
             await server.Peer.SendAsync(Settings, 0, 0);
         }
 
-        server.Connection.Tick(0);
-        server.Connection.Tick(9_999);
+        Tick(server.Connection, 0, 9_999);
         await OnLoop.SettleAsync();
         server.Connection.Tick(10_000);
         await server.Peer.ExpectGoAwayAsync(Http2ErrorCode.SettingsTimeout);
@@ -254,4 +251,27 @@ public sealed class LifecycleTests
         await second.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => writing);
     });
+
+    [Fact]
+    public Task Time_in_which_we_did_not_run_is_not_the_peers_silence() => OnLoop.RunAsync(async () =>
+    {
+        var (server, _) = await ServerUnderTest.WithTunnelAsync();
+        Tick(server.Connection, 0, 10_000);
+        var ping = await server.Peer.ExpectAsync(Ping);
+        server.Connection.Tick(3_600_000); // an hour of suspension: five seconds
+        await server.Peer.SendAsync(Ping, Ack, 0, ping.Payload);
+        await server.Peer.ExpectAliveAsync();
+        server.Connection.Tick(3_601_000);
+        Assert.False(server.End.IsCompleted);
+    });
+
+    private static void Tick(Http2Connection connection, long from, long to)
+    {
+        for (var now = from; now < to; now += 1_000)
+        {
+            connection.Tick(now);
+        }
+
+        connection.Tick(to);
+    }
 }

@@ -173,7 +173,7 @@ public sealed class Informer<T>
 
             return version;
         }
-        catch (KubernetesException error) when (error.IsExpired)
+        catch (KubernetesException error) when (error.IsExpired || error.IsVersionAhead)
         {
             Log.WatchExpired(_logger, _kind.Plural, version, error);
             await Task.Delay(backoff.Next(), _time, cancellationToken).ConfigureAwait(false);

@@ -32,6 +32,10 @@ public sealed class KubernetesException : IOException
     /// <summary>409 for a resource version that is not the newest, or for a field that another manager owns.</summary>
     public bool IsConflict => Status == HttpStatusCode.Conflict && !IsAlreadyExists;
 
+    /// <summary>504: the server has not come to this version; when it never does, the version is of an earlier life of the server.</summary>
+    public bool IsVersionAhead =>
+        Status == HttpStatusCode.GatewayTimeout && ServerMessage.Contains("Too large resource version", StringComparison.Ordinal);
+
     /// <summary>410: the resource version, or the continue token, lies further back than the server remembers.</summary>
     public bool IsExpired => Status == HttpStatusCode.Gone;
 }

@@ -11,10 +11,15 @@ internal sealed class Kubectl : IAsyncDisposable
 
     public ApiServer Server { get; }
 
+    /// <summary>The minor version of this kubectl: 20 in Debian 12. Some commands are younger than that.</summary>
+    public int Minor { get; private set; }
+
     public static async Task<Kubectl> StartAsync(ApiServerOptions? options = null)
     {
         var kubectl = new Kubectl(await ApiServer.StartAsync(options));
         await File.WriteAllTextAsync(Path.Combine(kubectl._home, "config"), kubectl.Server.AdminKubeconfig());
+        var version = System.Text.Json.Nodes.JsonNode.Parse(await kubectl.RunAsync("version --client -o json"));
+        kubectl.Minor = int.Parse(version!["clientVersion"]!["minor"]!.GetValue<string>().TrimEnd('+'));
         return kubectl;
     }
 

@@ -66,7 +66,17 @@ internal sealed class Writes(ServerState server)
         }
 
         Drop(body);
-        Validate(type, body, null);
+        try
+        {
+            Validate(type, body, null);
+        }
+        catch (ApiException) when (!dryRun)
+        {
+            // What was given to the object before it was refused goes back.
+            type.Rules.Deleted(body, new(server, type, dryRun));
+            throw;
+        }
+
         if (dryRun)
         {
             if (server.Store.Find(type.Bucket, ns, metadata.TextAt("name")!) is not null)

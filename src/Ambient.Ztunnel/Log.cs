@@ -27,9 +27,6 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Error, "a connection of pod {Uid} failed unexpectedly")]
     public static partial void ServingFailed(ILogger logger, Exception failure, string uid);
 
-    [LoggerMessage(8, LogLevel.Debug, "inbound connection from {Peer} to pod {Uid} became no tunnel: {Reason}")]
-    public static partial void NoTunnel(ILogger logger, IPEndPoint peer, string uid, string reason);
-
     [LoggerMessage(9, LogLevel.Information, "pod {Uid} ({Workload}) is proxied in {Namespace}")]
     public static partial void PodStarted(ILogger logger, string uid, string workload, string @namespace);
 

@@ -2,6 +2,7 @@ using Ambient.Hbone;
 using Ambient.Api;
 using Ambient.Identity.Tls;
 using Ambient.Linux;
+using Ambient.Proxy.Connections;
 using Ambient.Proxy.Tunnels;
 using Ambient.Ztunnel.Paths;
 
@@ -36,7 +37,7 @@ internal sealed class PodShare : IAsyncDisposable
             cancellation => ContextAsync(plane, pod, cancellation),
             new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, OpenAsDestination),
             ServeAsync,
-            (socket, failure) => Log.NoTunnel(plane.Logger, socket.RemoteEndPoint, pod.Uid, failure.Message));
+            (socket, failure) => Report(plane, socket, failure));
 
         // A request that fails for no reason of its peer's is reset, and told here: nobody else would.
         async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
@@ -110,6 +111,16 @@ internal sealed class PodShare : IAsyncDisposable
         await (_running ?? Task.CompletedTask);
         await _pool.DisposeAsync();
         _tunnels.Dispose();
+    }
+
+    /// <summary>A peer that did not get as far as a tunnel: who it was stays unknown, so the line has its address only.</summary>
+    private static void Report(DataPlane plane, TcpSocket socket, Exception failure)
+    {
+        if (failure is not OperationCanceledException)
+        {
+            ConnectionReport.Refuse(
+                plane.Telemetry, new ConnectionParties { Inbound = true, SourceAddress = socket.RemoteEndPoint }, failure.Message);
+        }
     }
 
     private static async ValueTask<TlsContext> ContextAsync(DataPlane plane, PodIdentity pod, CancellationToken cancellation)

@@ -1,4 +1,4 @@
-using System.Text;
+using Ambient.Api;
 using Ambient.Ztunnel.Tests.Support;
 
 namespace Ambient.Ztunnel.Tests.Paths;
@@ -107,6 +107,24 @@ public sealed class TwoNodesTests
         await world.Destination.App.Quit.CancelAsync();
         await world.Destination.Running.WaitAsync(TimeSpan.FromSeconds(9));
         await call.EndsAsync();
+    }
+
+    [Fact]
+    public async Task A_peer_that_speaks_no_TLS_or_is_of_another_trust_domain_gets_no_tunnel_and_the_log_says_why()
+    {
+        await using var world = await TwoNodes.StartAsync();
+        Assert.True(await world.Applications.IsRefusedAsync(world.Plain, "10.203.0.2:15008", "GET / HTTP/1.1\r\n\r\n"));
+        using (var stranger = world.StartPeer(world.Plain, new SpiffeId("elsewhere", "shop", "client"), "hbone-client.js", "10.203.0.2"))
+        {
+            await stranger.EndedAsync();
+            Assert.DoesNotContain(stranger.Lines, line => line.Contains(":status", StringComparison.Ordinal));
+        }
+
+        await RunningZtunnel.UntilAsync(() => world.Destination.AccessLog.Count >= 2, "both lines");
+        var lines = world.Destination.AccessLog.Select(AccessLine.Parse).ToList();
+        Assert.All(lines, line => Assert.Equal(
+            "warn access connection failed src.addr=10.203.0.3:<port> direction=\"inbound\" error=<words>", line.Comparable()));
+        Assert.Contains("not of our trust domain cluster.local", lines[1]["error"], StringComparison.Ordinal);
     }
 
     [Fact]

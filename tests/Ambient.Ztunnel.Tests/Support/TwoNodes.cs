@@ -1,4 +1,5 @@
 using System.Text;
+using Ambient.Api;
 using Ambient.Api.Enrolment;
 
 namespace Ambient.Ztunnel.Tests.Support;
@@ -51,6 +52,10 @@ internal sealed class TwoNodes : IAsyncDisposable
 
         return world;
     }
+
+    /// <summary>A peer on Node's http2, with a certificate of this mesh's authority.</summary>
+    public NodePeer StartPeer(TestPod pod, SpiffeId identity, string script, params string[] arguments) =>
+        NodePeer.Start(pod, _authority, identity, script, arguments);
 
     /// <summary>The server's pod is deleted.</summary>
     public async Task RemoveServerAsync() => Assert.Equal(

@@ -19,6 +19,8 @@ internal sealed class OpenApiDocuments(ServerState server)
     /// <summary>openapi.v2.Document: swagger (1) "2.0", info (2) with title and version, paths (8) empty.</summary>
     private static readonly byte[] EmptyProtobuf = [.. "\n\u00032.0\u0012\u0010\n\u0007Ambient\u0012\u00050.1.0B\0"u8];
 
+    private const string Protobuf = "v2 as protobuf";
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (ImmutableList<ResourceType> Of, byte[] Body, string Hash)> _made = new(StringComparer.Ordinal);
 
@@ -32,12 +34,10 @@ internal sealed class OpenApiDocuments(ServerState server)
 
         if (path == "/openapi/v2")
         {
-            if (context.Request.Headers.Accept.ToString() is { Length: > 0 } accept && !accept.Contains("json", StringComparison.Ordinal)
-                && !accept.Contains("*/*", StringComparison.Ordinal))
+            // kubectl before 1.27 wants protobuf and reads nothing else.
+            if (context.Request.Headers.Accept.ToString().Contains("proto-openapi", StringComparison.Ordinal))
             {
-                // kubectl asks for the protobuf form when a kind is not in version 3, and takes no other. An empty document tells it
-                // that the kind is not here either, and it says so in its own words.
-                await Responses.WriteAsync(context, 200, EmptyProtobuf, ProtobufType).ConfigureAwait(false);
+                await Responses.WriteAsync(context, 200, Document(Protobuf).Body, OpenApiProtobuf.MediaType).ConfigureAwait(false);
                 return true;
             }
 
@@ -78,10 +78,12 @@ internal sealed class OpenApiDocuments(ServerState server)
                 return (made.Body, made.Hash);
             }
 
-            var document = root == "v2"
-                ? OpenApiBuilder.Version2(types)
-                : OpenApiBuilder.Version3(types.Where(type => RootOf(type) == root));
-            var body = Encoding.UTF8.GetBytes(Json.Text(document));
+            var body = root switch
+            {
+                Protobuf => OpenApiProtobuf.Write(OpenApiBuilder.Version2(types)),
+                "v2" => Encoding.UTF8.GetBytes(Json.Text(OpenApiBuilder.Version2(types))),
+                _ => Encoding.UTF8.GetBytes(Json.Text(OpenApiBuilder.Version3(types.Where(type => RootOf(type) == root)))),
+            };
             var hash = Convert.ToHexString(SHA256.HashData(body));
             _made[root] = (types, body, hash);
             return (body, hash);

@@ -92,6 +92,7 @@ public sealed class SandboxHost : IAsyncDisposable
         _loggers.Dispose();
         await Leftovers.CleanAsync(Id, CancellationToken.None);
         _run.Dispose();
+        RunDirectory.RemoveParentIfLast();
         _stopping.Dispose();
     }
 

@@ -14,6 +14,8 @@ internal sealed class RunDirectory : IDisposable
     /// <summary>Where every sandbox of this machine keeps its folder.</summary>
     public const string Parent = "/run/ambient/sandbox";
 
+    private const string Turn = Parent + "/.turn";
+
     private readonly FileStream _lock;
 
     private RunDirectory(RunRecord record, FileStream held)
@@ -92,6 +94,29 @@ internal sealed class RunDirectory : IDisposable
         return held is null;
     }
 
+    /// <summary>Takes the folder of all sandboxes away when none is left; whoever is starting one keeps it.</summary>
+    public static void RemoveParentIfLast()
+    {
+        if (!Directory.Exists(Parent))
+        {
+            return;
+        }
+
+        using var turn = TryTakeTurn();
+        if (turn is null || Directory.EnumerateFileSystemEntries(Parent).Any(entry => entry != Turn))
+        {
+            return;
+        }
+
+        File.Delete(Turn);
+        Directory.Delete(Parent);
+        var above = System.IO.Path.GetDirectoryName(Parent)!;
+        if (!Directory.EnumerateFileSystemEntries(above).Any())
+        {
+            Directory.Delete(above);
+        }
+    }
+
     /// <inheritdoc />
     public void Dispose() => _lock.Dispose();
 
@@ -117,17 +142,35 @@ internal sealed class RunDirectory : IDisposable
         // Taking a turn lasts as long as cleaning up after a dead sandbox: a few seconds.
         for (var attempt = 0; attempt < 300; attempt++)
         {
-            try
+            if (TryTakeTurn() is { } turn)
             {
-                return new FileStream(System.IO.Path.Combine(Parent, ".turn"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return turn;
             }
-            catch (IOException)
-            {
-                await Task.Delay(100, ct);
-            }
+
+            await Task.Delay(100, ct);
         }
 
         throw new SandboxException($"Another sandbox has been starting for 30 s and holds {Parent}/.turn. Wait for it, or end it, and run again.");
+    }
+
+    private static FileStream? TryTakeTurn()
+    {
+        try
+        {
+            Directory.CreateDirectory(Parent);
+            var turn = new FileStream(Turn, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            if (File.Exists(Turn))
+            {
+                return turn;
+            }
+
+            turn.Dispose(); // the last sandbox took it away while this one waited for it
+            return null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private static int FreeSlot()

@@ -52,6 +52,7 @@ public static class SandboxRuns
 
         if (dead.Length > 0 && (name is not null || Running().Count == 0))
         {
+            RunDirectory.RemoveParentIfLast();
             return dead;
         }
 
@@ -69,6 +70,7 @@ public static class SandboxRuns
             await Leftovers.CleanAsync(run.Id, ct);
         }
 
+        RunDirectory.RemoveParentIfLast();
         var left = Leftovers.Find(run.Id);
         return left.Count == 0
             ? [.. dead, run.Id]

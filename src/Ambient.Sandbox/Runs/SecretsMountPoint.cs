@@ -24,7 +24,7 @@ internal static class SecretsMountPoint
     /// <summary>Takes away what no sandbox needs any more, if a sandbox made it and nobody put anything in it.</summary>
     public static void RemoveIfLast()
     {
-        if (Directory.GetDirectories(RunDirectory.Parent).Length > 0)
+        if (!Directory.Exists(RunDirectory.Parent) || Directory.GetDirectories(RunDirectory.Parent).Length > 0)
         {
             return;
         }

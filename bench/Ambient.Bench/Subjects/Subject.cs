@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Ambient.Bench.Load;
+using Ambient.Linux;
 
 namespace Ambient.Bench.Subjects;
 
@@ -46,7 +47,9 @@ internal abstract class Subject(string name, int number) : IAsyncDisposable
             await Children.RunAsync("ip", "-n", space, "link", "set", "eth0", "up");
             await Children.RunAsync("ip", "-n", space, "route", "add", "default", "dev", "eth0");
             // The same for all subjects, and none that paces: bbr, many hosts' default, halves what a local link carries.
-            await Children.RunAsync("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=cubic", "net.ipv4.ip_local_port_range=10240 65000");
+            using var handle = NetworkNamespace.Open($"/var/run/netns/{space}");
+            handle.WriteText("/proc/sys/net/ipv4/tcp_congestion_control", "cubic");
+            handle.WriteText("/proc/sys/net/ipv4/ip_local_port_range", "10240 65000");
         }
 
         Run(ServerSpace, null, Children.Self, "sink");

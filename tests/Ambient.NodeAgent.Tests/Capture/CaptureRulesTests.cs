@@ -79,7 +79,7 @@ public sealed partial class CaptureRulesTests
     public async Task A_namespace_without_IPv6_is_captured_for_IPv4()
     {
         using var pod = new TestNamespace();
-        pod.Inside("sysctl", "-qw", "net.ipv6.conf.lo.disable_ipv6=1");
+        pod.Handle.WriteText("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1");
         await Capture("default").ApplyAsync(pod.Handle, Everything, default);
         Assert.Equal(Normalize(Recording("ipv4-only")), Normalize(Dump(pod, "ipv4-only")));
     }

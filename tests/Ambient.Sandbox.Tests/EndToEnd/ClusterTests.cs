@@ -125,5 +125,5 @@ public sealed class ClusterTests(MeshFixture mesh)
     private async Task<JsonNode?> StatusAsync(string pod) =>
         JsonNode.Parse(await mesh.KubectlOkAsync(null, "get", "pod", "-n", "outside", pod, "-o", "json"))!["status"]?["containerStatuses"]?[0];
 
-    private Task<string> ExecAsync(string pod, string script) => mesh.KubectlOkAsync(null, "exec", "-n", "outside", pod, "-c", "main", "--", "sh", "-c", script);
+    private Task<string> ExecAsync(string pod, string script) => mesh.ExecAsync("outside", pod, "main", script);
 }

@@ -102,12 +102,24 @@ public sealed class KubectlTests(MeshFixture mesh)
     public async Task Logs_and_exec_reach_the_container()
     {
         var pod = mesh.Scene.Catalog;
-        var name = await mesh.KubectlOkAsync(null, "exec", "-n", pod.Namespace, pod.Name, "--", "sh", "-c", "cat /proc/sys/kernel/hostname; cat /etc/resolv.conf");
+        var name = await mesh.ExecAsync(pod.Namespace, pod.Name, null, "cat /proc/sys/kernel/hostname; cat /etc/resolv.conf");
         Assert.StartsWith(pod.Name, name, StringComparison.Ordinal);
         Assert.Contains("search shop.svc.cluster.local", name, StringComparison.Ordinal);
         Assert.True(await ConnectsAsync(await mesh.NamespaceOfAsync(mesh.Scene.Web), await mesh.ServiceAsync("shop", "catalog")));
         Assert.NotNull(await mesh.Scene.WaitForLineAsync(line => line["direction"] == "inbound", default));
         Assert.Contains("access", await mesh.KubectlOkAsync(null, "logs", "-n", "istio-system", "-l", "app=ztunnel", "--tail=-1"), StringComparison.Ordinal);
+    }
+
+    /// <summary>kubectl speaks WebSocket since 1.31; an older one, as Debian 12's, is told what is missing.</summary>
+    [Fact]
+    public async Task Kubectl_runs_commands_in_a_container_or_says_what_it_lacks()
+    {
+        var version = System.Text.Json.Nodes.JsonNode.Parse(await mesh.KubectlOkAsync(null, "version", "--client", "-o", "json"))!["clientVersion"]!;
+        var speaksWebSocket = int.Parse(((string)version["minor"]!).TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture) >= 31;
+        var pod = mesh.Scene.Catalog;
+        var result = await mesh.KubectlAsync(null, "exec", "-n", pod.Namespace, pod.Name, "--", "cat", "/proc/sys/kernel/hostname");
+        Assert.Equal(speaksWebSocket, result.ExitCode == 0);
+        Assert.Contains(speaksWebSocket ? pod.Name : "exec needs a WebSocket", result.Output + result.Error, StringComparison.Ordinal);
     }
 
     internal static async Task<bool> ConnectsAsync(string pod, string address)

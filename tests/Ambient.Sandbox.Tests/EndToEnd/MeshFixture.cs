@@ -45,6 +45,18 @@ public sealed class MeshFixture : IAsyncLifetime
         return result.Output;
     }
 
+    /// <summary>Runs a script in a container as <c>sandbox exec</c> does; it has to succeed.</summary>
+    internal async Task<string> ExecAsync(string ns, string pod, string? container, string script)
+    {
+        var start = await PodExec.DescribeAsync(Sandbox.Id, Client, ns, pod, container, ["sh", "-c", script], default);
+        start.RedirectStandardOutput = true;
+        using var process = System.Diagnostics.Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{script} in {ns}/{pod}: exit code {process.ExitCode}");
+        return output;
+    }
+
     /// <summary>The process of a mesh component on a node.</summary>
     internal async Task<int> ProcessOfAsync(string labels, string? node)
     {

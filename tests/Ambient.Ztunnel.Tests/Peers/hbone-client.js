@@ -7,7 +7,7 @@ const say = (event) => console.log(JSON.stringify(event));
 
 const session = http2.connect(`https://${address}:15008`, {
   cert: fs.readFileSync(`${folder}/cert.pem`), key: fs.readFileSync(`${folder}/key.pem`), ca: fs.readFileSync(`${folder}/root.pem`),
-  checkServerIdentity: () => undefined, ALPNProtocols: ['h2'], servername: '', // HBONE clients send no SNI
+  checkServerIdentity: () => undefined, ALPNProtocols: ['h2'],
 });
 session.on('error', (error) => { say({ event: 'error', message: error.message }); process.exit(1); });
 const ask = (event, request, body) => new Promise((resolve) => {

@@ -19,6 +19,7 @@ internal sealed class NodePeer : IDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            Environment = { ["NODE_NO_WARNINGS"] = "1" }, // what Node thinks of names that are addresses differs by version
         };
         start.Environment["PATH"] += ":/usr/sbin:/sbin";
         _process = Process.Start(start)!;

@@ -16,7 +16,6 @@ public sealed class LiveConnections(EventLoop loop)
     private const int JudgedPerTurn = 256;
 
     private readonly HashSet<LiveConnection> _connections = [];
-    private long _round;
 
     /// <summary>The connections, for dumps.</summary>
     public IReadOnlyCollection<LiveConnection> All => _connections;
@@ -32,12 +31,11 @@ public sealed class LiveConnections(EventLoop loop)
         return connection;
     }
 
-    /// <summary>Judges all connections again by a snapshot; a later call ends an earlier one that is still under way.</summary>
+    /// <summary>Judges connections again by a snapshot, each of those that are concerned, whatever other round is under way.</summary>
     /// <param name="mesh">The snapshot after the change.</param>
     /// <param name="concerns">Whether a workload is concerned at all.</param>
     public async Task ReevaluateAsync(MeshSnapshot mesh, Func<string, bool> concerns)
     {
-        var round = ++_round;
         var judged = 0;
         foreach (var connection in _connections.ToArray())
         {
@@ -48,11 +46,6 @@ public sealed class LiveConnections(EventLoop loop)
                 {
                     await loop.Yield();
                 }
-            }
-
-            if (round != _round && judged > 0)
-            {
-                return; // the later round judges by what is newer
             }
         }
     }

@@ -112,6 +112,24 @@ public sealed class LiveConnectionsTests : ProxyFixture
         Assert.InRange(Loop.Turns - turns, 10, 3000);
     });
 
+    [Fact]
+    public async Task A_narrower_round_does_not_end_a_wider_one_that_is_under_way() => await OnLoopAsync(async () =>
+    {
+        _mesh.Apply(LocalConfig.Parse(Workloads));
+        _mesh.Apply(LocalConfig.Parse(Denial));
+        var live = new LiveConnections(Loop);
+        for (var index = 0; index < 1000; index++)
+        {
+            Register(live, "web", "one", Web);
+        }
+
+        var wide = live.ReevaluateAsync(_mesh.Current, _ => true);
+        Assert.False(wide.IsCompleted);
+        await live.ReevaluateAsync(_mesh.Current, uid => uid == "two");
+        await wide;
+        Assert.Equal(1000, _closed.Count);
+    });
+
     private LiveConnection Register(LiveConnections live, string name, string uid, Ambient.Api.SpiffeId? identity) =>
         live.Register(uid, Facts(identity), reason => _closed.Add($"{name}: {reason}"));
 

@@ -36,7 +36,7 @@ internal sealed record AgentConfiguration
         var capture = new CaptureOptions
         {
             IPv6 = Boolean(environment, "AMBIENT_IPV6", true),
-            Dns = Boolean(environment, "AMBIENT_DNS_CAPTURE", true),
+            Dns = Boolean(environment, "AMBIENT_DNS_CAPTURE", false),
             ProbeSource = Address(environment, "HOST_PROBE_SNAT_IP", CaptureOptions.DefaultProbeSource),
             ProbeSourceV6 = Address(environment, "HOST_PROBE_SNAT_IPV6", CaptureOptions.DefaultProbeSourceV6),
         };

@@ -18,7 +18,7 @@ switch (verb)
               CNI_AGENT_RUN_DIR=/var/run/istio-cni       ZTUNNEL_UDS_ADDRESS=/var/run/ztunnel/ztunnel.sock
               MOUNTED_CNI_NET_DIR=/host/etc/cni/net.d    MOUNTED_CNI_BIN_DIR=/host/opt/cni/bin    CNI_CONF_NAME=
               HOST_ROOT=/host    HOST_PROC=/host/proc    POD_NAMESPACE=istio-system    EXCLUDE_NAMESPACES=kube-system
-              AMBIENT_IPV6=true  AMBIENT_DNS_CAPTURE=true  NATIVE_NFTABLES=true  INSTALL_CNI_PLUGIN=true
+              AMBIENT_IPV6=true  AMBIENT_DNS_CAPTURE=false NATIVE_NFTABLES=true  INSTALL_CNI_PLUGIN=true
               AMBIENT_ENABLEMENT_SELECTOR=               AMBIENT_VERIFY_INTERVAL_SECONDS=10  KUBELET_UID=0
               HEALTH_ADDRESS=*:8000                      MONITORING_ADDRESS=*:15014          RUST_LOG=info  LOG_FORMAT=plain
             KUBECONFIG names the API server; without it the pod's own service account is used.

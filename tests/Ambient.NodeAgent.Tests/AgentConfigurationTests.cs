@@ -21,5 +21,6 @@ public sealed class AgentConfigurationTests
         var configuration = AgentConfiguration.Read(name => name == "NODE_NAME" ? "n1" : null);
         Assert.Equal("/var/run/ztunnel/ztunnel.sock", configuration.ZdsPath);
         Assert.True(configuration.Capture.IPv6);
+        Assert.False(configuration.Capture.Dns, "nobody answers captured DNS unless a DNS proxy is there");
     }
 }

@@ -91,6 +91,27 @@ public static class Labels
 
     /// <summary>The hash that a ReplicaSet gives its pods.</summary>
     public const string PodTemplateHash = "pod-template-hash";
+
+    /// <summary>On a namespace, service or pod: the waypoint that its traffic goes through; <c>none</c> for no waypoint.</summary>
+    public const string UseWaypoint = "istio.io/use-waypoint";
+
+    /// <summary>Beside <see cref="UseWaypoint"/>: the waypoint's namespace, if it is another one.</summary>
+    public const string UseWaypointNamespace = "istio.io/use-waypoint-namespace";
+
+    /// <summary>On a Gateway or GatewayClass: which traffic a waypoint takes: <c>service</c>, <c>workload</c>, <c>all</c> or <c>none</c>.</summary>
+    public const string WaypointFor = "istio.io/waypoint-for";
+
+    /// <summary>On a service or namespace: ingress gateways send its traffic through its waypoint too.</summary>
+    public const string IngressUseWaypoint = "istio.io/ingress-use-waypoint";
+
+    /// <summary>On what a gateway controller makes: which one did.</summary>
+    public const string GatewayManaged = "gateway.istio.io/managed";
+
+    /// <summary>On what is made for a Gateway: its name.</summary>
+    public const string GatewayName = "gateway.networking.k8s.io/gateway-name";
+
+    /// <summary>On what is made for a Gateway: the name of its class.</summary>
+    public const string GatewayClassName = "gateway.networking.k8s.io/gateway-class-name";
 }
 
 /// <summary>Annotations that users and components put on resources.</summary>
@@ -113,6 +134,15 @@ public static class Annotations
 
     /// <summary>On a policy: evaluate and report, never enforce.</summary>
     public const string DryRun = "istio.io/dry-run";
+
+    /// <summary>On a waypoint's Gateway: the one service account, of the same namespace, whose traffic goes through it.</summary>
+    public const string ForServiceAccount = "istio.io/for-service-account";
+
+    /// <summary>
+    /// On a waypoint's Gateway: <c>true</c> lets traffic pass it by while it is not ready, as Istio does. Without it such traffic is
+    /// refused.
+    /// </summary>
+    public const string WaypointFailOpen = "ambient.istio.io/waypoint-fail-open";
 
     /// <summary>On a service or namespace: prefer near endpoints.</summary>
     public const string TrafficDistribution = "networking.istio.io/traffic-distribution";

@@ -1,8 +1,11 @@
 using System.Net;
+using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Authority;
 using Ambient.ControlPlane.Configuration;
+using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Serving;
 using Ambient.ControlPlane.Status;
+using Ambient.ControlPlane.Waypoints;
 using Ambient.Kubernetes;
 using Ambient.Telemetry.Logging;
 using Ambient.Telemetry.Metrics;
@@ -34,7 +37,8 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
     private readonly ServingCertificate _certificate;
     private readonly MeshFeed _feed;
     private readonly RootPublisher _roots;
-    private readonly PolicyStatusWriter _statuses;
+    private readonly ConditionWriter<AuthorizationPolicy> _policyConditions;
+    private readonly ConditionWriter<Service> _serviceConditions;
     private readonly GrpcServer _secure;
     private readonly GrpcServer? _plaintext;
     private readonly PageServer _monitoring;
@@ -76,8 +80,15 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
 
         // 4. What is written back, by one replica of all.
         _roots = new RootPublisher(client, _feed.Namespaces, () => _authority.Issuer.RootsPem, _loggers.CreateLogger("roots"));
-        _statuses = new PolicyStatusWriter(client, _feed.Policies, _loggers.CreateLogger("status"), time);
-        _feed.PolicyChanged += _statuses.Refresh;
+        var status = _loggers.CreateLogger("status");
+        _policyConditions = new ConditionWriter<AuthorizationPolicy>(
+            client, ResourceKinds.AuthorizationPolicies, Conditions.PolicyManager, PolicyCondition.Type, () => _feed.Policies.Keys,
+            key => _feed.Policies.TryGetValue(key, out var policy) ? Conditions.Of(policy) : null, status, time);
+        _serviceConditions = new ConditionWriter<Service>(
+            client, ResourceKinds.Services, Conditions.ServiceManager, BindingCondition.Type, () => _feed.Bindings.Keys,
+            key => _feed.Bindings.TryGetValue(key, out var service) ? Conditions.Of(service) : null, status, time);
+        _feed.PolicyChanged += _policyConditions.Refresh;
+        _feed.BindingChanged += _serviceConditions.Refresh;
 
         // 5. Servers.
         var streams = new DeltaServer(
@@ -145,7 +156,7 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
             _roots.WatchAsync(stop.Token),
             _authorityStore.KeepAsync(_authority, _roots.Refresh, stop.Token),
             LeadAsync("istio-namespace-controller-election", _roots.WriteAsync, stop.Token),
-            LeadAsync("istio-status-leader", _statuses.WriteAsync, stop.Token),
+            LeadAsync("istio-status-leader", WriteConditionsAsync, stop.Token),
         ];
         await Task.WhenAny(parts);
         await stop.CancelAsync();
@@ -168,6 +179,9 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
         _certificate.Dispose();
         _client.Dispose();
     }
+
+    private Task WriteConditionsAsync(CancellationToken cancellation) =>
+        Task.WhenAll(_policyConditions.WriteAsync(cancellation), _serviceConditions.WriteAsync(cancellation));
 
     private static KubeConfig ConfigOf(ControlPlaneOptions options) =>
         options.KubeConfig is { } path ? KubeConfig.Load(path)

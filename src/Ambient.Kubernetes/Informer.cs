@@ -21,6 +21,12 @@ public sealed record InformerOptions
     /// <summary>As <see cref="ListOptions.PageSize"/>.</summary>
     public int PageSize { get; init; } = 500;
 
+    /// <summary>
+    /// Whether the API server may lack the kind (a custom resource that nobody has defined): then there are no such objects, and it is
+    /// asked again every <see cref="LongestPause"/>.
+    /// </summary>
+    public bool KindMayBeMissing { get; init; }
+
     /// <summary>The first pause after a failure.</summary>
     public TimeSpan FirstPause { get; init; } = TimeSpan.FromMilliseconds(100);
 
@@ -134,6 +140,13 @@ public sealed class Informer<T>
                 Log.Listed(_logger, _kind.Plural, list.Items.Count, list.ResourceVersion);
                 return list.ResourceVersion;
             }
+            catch (KubernetesException error) when (error.IsNotFound && _options.KindMayBeMissing)
+            {
+                Replace([]);
+                _synced.TrySetResult();
+                Log.KindMissing(_logger, _kind.Plural, _kind.Group);
+                await Task.Delay(_options.LongestPause, _time, cancellationToken).ConfigureAwait(false);
+            }
             catch (Exception error) when (IsPassing(error, cancellationToken))
             {
                 var pause = backoff.Next();
@@ -173,7 +186,7 @@ public sealed class Informer<T>
 
             return version;
         }
-        catch (KubernetesException error) when (error.IsExpired || error.IsVersionAhead)
+        catch (KubernetesException error) when (error.IsExpired || error.IsVersionAhead || (error.IsNotFound && _options.KindMayBeMissing))
         {
             Log.WatchExpired(_logger, _kind.Plural, version, error);
             await Task.Delay(backoff.Next(), _time, cancellationToken).ConfigureAwait(false);

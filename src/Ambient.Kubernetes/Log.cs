@@ -33,4 +33,7 @@ internal static partial class Log
 
     [LoggerMessage(10, LogLevel.Warning, "Cannot take or renew {Lease}.")]
     public static partial void LeaseFailed(ILogger logger, string lease, Exception error);
+
+    [LoggerMessage(11, LogLevel.Debug, "The API server has no {Plural} of {Group}: there are none until somebody defines them.")]
+    public static partial void KindMissing(ILogger logger, string plural, string group);
 }

@@ -46,6 +46,8 @@ internal static class Cluster
             case "Namespace": model.Namespaces.Set(key, resource.As(ResourceJson.Default.Namespace)); break;
             case "Pod": model.Pods.Set(key, resource.As(ResourceJson.Default.Pod)); break;
             case "Service": model.Services.Set(key, Defaulted(resource.As(ResourceJson.Default.Service))); break;
+            case "Gateway": model.Gateways.Set(key, resource.As(ResourceJson.Default.Gateway)); break;
+            case "GatewayClass": model.GatewayClasses.Set(key, resource.As(ResourceJson.Default.GatewayClass)); break;
             case "EndpointSlice": model.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;
             case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, resource.As(ResourceJson.Default.AuthorizationPolicy)); break;
             case "PeerAuthentication": model.PeerAuthentications.Offer(key, resource.As(ResourceJson.Default.PeerAuthentication)); break;
@@ -60,6 +62,7 @@ internal static class Cluster
         {
             case "Pod": model.Pods.Set(key, null); break;
             case "Service": model.Services.Set(key, null); break;
+            case "Gateway": model.Gateways.Set(key, null); break;
             case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, null); break;
             case "PeerAuthentication": model.PeerAuthentications.Offer(key, null); break;
             default: throw new NotSupportedException(resource.Kind());

@@ -24,6 +24,8 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(TokenReview))]
 [JsonSerializable(typeof(AuthorizationPolicy))]
 [JsonSerializable(typeof(PeerAuthentication))]
+[JsonSerializable(typeof(Gateway))]
+[JsonSerializable(typeof(GatewayClass))]
 [JsonSerializable(typeof(LabelSelector))]
 [JsonSerializable(typeof(PodStatus))]
 public sealed partial class ResourceJson : JsonSerializerContext;

@@ -39,4 +39,6 @@ public static class ResourceKinds
     public static ResourceKind<TokenReview> TokenReviews { get; } = new("authentication.k8s.io", "v1", "tokenreviews", false, ResourceJson.Default.TokenReview);
     public static ResourceKind<AuthorizationPolicy> AuthorizationPolicies { get; } = new("security.istio.io", "v1", "authorizationpolicies", true, ResourceJson.Default.AuthorizationPolicy);
     public static ResourceKind<PeerAuthentication> PeerAuthentications { get; } = new("security.istio.io", "v1", "peerauthentications", true, ResourceJson.Default.PeerAuthentication);
+    public static ResourceKind<Gateway> Gateways { get; } = new("gateway.networking.k8s.io", "v1", "gateways", true, ResourceJson.Default.Gateway);
+    public static ResourceKind<GatewayClass> GatewayClasses { get; } = new("gateway.networking.k8s.io", "v1", "gatewayclasses", false, ResourceJson.Default.GatewayClass);
 }

@@ -7,6 +7,13 @@ public sealed record Service : IResource
     public string? Kind { get; init; } = "Service";
     public ObjectMeta Metadata { get; init; } = new();
     public ServiceSpec? Spec { get; init; }
+    public ServiceStatus? Status { get; init; }
+}
+
+/// <summary>How a service is.</summary>
+public sealed record ServiceStatus
+{
+    public IReadOnlyList<Condition>? Conditions { get; init; }
 }
 
 /// <summary>What a service is meant to be.</summary>

@@ -30,13 +30,14 @@ internal sealed class OptionsReader
     private static readonly Setting RootTtl = new("selfSignedCACertTTL", "CITADEL_SELF_SIGNED_CA_CERT_TTL", "lifetime of a self-signed root (87600h)");
     private static readonly Setting RootFolder = new("rootCADir", "ROOT_CA_DIR", "folder of a plugged-in authority (/etc/cacerts)");
     private static readonly Setting DryRun = new("dryRunPolicies", "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY", "whether dry-run policies are sent to proxies (false)");
+    private static readonly Setting FailOpen = new("waypointsFailOpen", "AMBIENT_WAYPOINTS_FAIL_OPEN", "whether traffic passes a waypoint by that is missing or not ready, as in Istio (false: it is refused)");
     private static readonly Setting Quiet = new("debounceAfter", "PILOT_DEBOUNCE_AFTER", "quiet time that ends a burst of changes (30ms)");
     private static readonly Setting Longest = new("debounceMax", "PILOT_DEBOUNCE_MAX", "longest time that a burst is gathered (300ms)");
 
     private static readonly Setting[] All =
     [
         KubeConfig, Namespace, Name, ClusterId, TrustDomain, Domain, Revision, Audiences, TrustedAccounts, CheckNode, Election,
-        CustomHosts, Secure, Plaintext, Monitoring, Http, DefaultTtl, LongestTtl, RootTtl, RootFolder, DryRun, Quiet, Longest,
+        CustomHosts, Secure, Plaintext, Monitoring, Http, DefaultTtl, LongestTtl, RootTtl, RootFolder, DryRun, FailOpen, Quiet, Longest,
     ];
 
     private readonly Dictionary<string, string> _flags = new(StringComparer.Ordinal);
@@ -83,6 +84,7 @@ internal sealed class OptionsReader
             Revision = Value(Revision) ?? mesh.Revision,
             RootNamespace = ns,
             DryRunPolicies = Value(DryRun, Flag) ?? mesh.DryRunPolicies,
+            WaypointsFailOpen = Value(FailOpen, Flag) ?? mesh.WaypointsFailOpen,
         };
         return new ControlPlaneOptions
         {

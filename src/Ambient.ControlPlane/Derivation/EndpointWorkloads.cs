@@ -53,6 +53,9 @@ internal static class EndpointWorkloads
         let target = endpoint.TargetRef
         select new NamedPod(ResourceKey.Of(target.Namespace ?? slice.Metadata.Namespace, target.Name!), target.Uid, serviceKey);
 
+    /// <summary>Whether the slice has endpoints that are no pods.</summary>
+    public static bool HasOthers(EndpointSlice slice) => slice.Endpoints?.Any(endpoint => endpoint.TargetRef?.Kind != "Pod") == true;
+
     /// <summary>
     /// A workload outside of the mesh. It counts as on the host network, so that no node proxy takes its address for that of
     /// a pod of its own.

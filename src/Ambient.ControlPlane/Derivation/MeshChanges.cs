@@ -1,5 +1,6 @@
 using Ambient.Api.Security;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
 
 namespace Ambient.ControlPlane.Derivation;
@@ -13,6 +14,9 @@ internal sealed class MeshChanges
 
     /// <summary>Policies whose condition may have to be written anew.</summary>
     public Dictionary<string, ConvertedPolicy?> Policies { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Services whose waypoint, or what is to be said about it, may have changed.</summary>
+    public Dictionary<string, BoundService?> Bindings { get; } = new(StringComparer.Ordinal);
 
     /// <summary>How many derivations ran: the work that the change cost.</summary>
     public int Derivations { get; set; }

@@ -3,6 +3,7 @@ using Ambient.Api.Kubernetes;
 using Ambient.Api.Security;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
 
 namespace Ambient.ControlPlane.Derivation;
@@ -16,7 +17,10 @@ internal sealed class MeshModel
 {
     private readonly MeshSettings _settings;
     private readonly Graph _graph = new();
-    private readonly Derived<Service, Address> _services;
+    private readonly Derived<BoundService, Address> _services;
+    private readonly Index<Pod> _podsByNamespace;
+    private readonly Index<EndpointSlice> _slicesByService;
+    private readonly WaypointResolver _waypoints;
     private readonly Index<Service> _servicesByNamespace;
     private readonly Index<NamedPod> _namedPods;
     private readonly Index<ConvertedPolicy> _policiesByNamespace;
@@ -31,7 +35,11 @@ internal sealed class MeshModel
         _peerByNamespace = PeerAuthentications.Accepted.IndexBy(policy => policy.Latest.Metadata.Namespace ?? "");
         _peerAll = PeerAuthentications.Accepted.IndexBy(_ => "");
 
+        _podsByNamespace = Pods.IndexBy(pod => pod.Metadata.Namespace ?? "");
+
+        _slicesByService = EndpointSlices.IndexBy(slice => EndpointWorkloads.ServiceKey(slice) ?? "");
         _namedPods = new Derived<EndpointSlice, NamedPod>(_graph, EndpointSlices, NamedPodsOf).IndexBy(pod => pod.PodKey);
+        _waypoints = new WaypointResolver(new Derived<Gateway, Waypoint>(_graph, Gateways, WaypointOf), settings);
         Policies = new Derived<Accepted<AuthorizationPolicy>, ConvertedPolicy>(_graph, AuthorizationPolicies.Accepted, PolicyOf);
         _policiesByNamespace = Policies.IndexBy(policy => policy.Source.Metadata.Namespace ?? "");
         Policies.Changed += change =>
@@ -44,7 +52,9 @@ internal sealed class MeshModel
         };
         Publish(new Derived<Accepted<PeerAuthentication>, Authorization>(_graph, PeerAuthentications.Accepted, PortPolicyOf));
         Publish(new Derived<MeshSettings, Authorization>(_graph, new Source<MeshSettings>().With("", settings), StaticStrict));
-        _services = new Derived<Service, Address>(_graph, Services, AddressOf);
+        var bound = new Derived<Service, BoundService>(_graph, Services, BindingOf);
+        bound.Changed += change => _changes.Bindings[change.Key] = change.New;
+        _services = new Derived<BoundService, Address>(_graph, bound, AddressOf);
         Publish(_services);
         Publish(new Derived<Pod, Address>(_graph, Pods, AddressOf));
         Publish(new Derived<EndpointSlice, Address>(_graph, EndpointSlices, AddressesOf));
@@ -66,6 +76,10 @@ internal sealed class MeshModel
     public Source<Namespace> Namespaces { get; } = new();
 
     public Source<Node> Nodes { get; } = new();
+
+    public Source<Gateway> Gateways { get; } = new();
+
+    public Source<GatewayClass> GatewayClasses { get; } = new();
 
     public LastGood<AuthorizationPolicy> AuthorizationPolicies { get; } = new(PolicyValidation.Problems);
 
@@ -128,13 +142,44 @@ internal sealed class MeshModel
         }
     }
 
-    private IEnumerable<(string, Address)> AddressOf(Service service, Reads reads)
+    private IEnumerable<(string, Waypoint)> WaypointOf(Gateway gateway, Reads reads)
+    {
+        var gatewayClass = reads.Get(GatewayClasses, gateway.Spec?.GatewayClassName ?? "");
+        yield return (ResourceKey.Of(gateway), Waypoint.Of(gateway, gatewayClass, Network(reads), _settings));
+    }
+
+    private IEnumerable<(string, BoundService)> BindingOf(Service service, Reads reads)
     {
         if (ServiceAddresses.IsPublished(service))
         {
             var ns = reads.Get(Namespaces, service.Metadata.Namespace ?? "");
-            yield return (ServiceAddresses.Name(service, _settings), ServiceAddresses.Derive(service, ns, Network(reads), _settings));
+            var binding = _waypoints.Of(service, ns, () => AccountsOf(service, reads), reads);
+            yield return (ResourceKey.Of(service), new BoundService(service, binding, WaypointResolver.IngressToo(service, ns)));
         }
+    }
+
+    /// <summary>The service accounts behind a service; null stands for endpoints that are no pods.</summary>
+    private IEnumerable<string?> AccountsOf(Service service, Reads reads)
+    {
+        var key = ResourceKey.Of(service);
+        if (service.Spec?.Selector is { Count: > 0 })
+        {
+            return reads
+                .Find(_podsByNamespace, service.Metadata.Namespace ?? "", pod => PodWorkloads.IsPublished(pod) && Selects(service, pod))
+                .Select(AccountOf);
+        }
+
+        return reads.Find(_slicesByService, key).ToArray().SelectMany(slice => EndpointWorkloads.Pods(slice, key)
+            .Select(named => reads.Get(Pods, named.PodKey) is { } pod ? AccountOf(pod) : null)
+            .Concat(EndpointWorkloads.HasOthers(slice) ? [null] : []));
+    }
+
+    private static string AccountOf(Pod pod) => pod.Spec?.ServiceAccountName ?? "";
+
+    private IEnumerable<(string, Address)> AddressOf(BoundService bound, Reads reads)
+    {
+        var ns = reads.Get(Namespaces, bound.Source.Metadata.Namespace ?? "");
+        yield return (ServiceAddresses.Name(bound.Source, _settings), ServiceAddresses.Derive(bound, ns, Network(reads), _settings));
     }
 
     private IEnumerable<(string, Address)> AddressOf(Pod pod, Reads reads)
@@ -144,7 +189,8 @@ internal sealed class MeshModel
             var node = reads.Get(Nodes, pod.Spec?.NodeName ?? "");
             var services = ServicesOf(pod, reads);
             var policies = PoliciesOf(pod, reads);
-            yield return (PodWorkloads.Uid(pod, _settings), PodWorkloads.Derive(pod, node, Network(reads), services, policies, _settings));
+            var waypoint = _waypoints.Of(pod, reads.Get(Namespaces, pod.Metadata.Namespace ?? ""), reads).Address;
+            yield return (PodWorkloads.Uid(pod, _settings), PodWorkloads.Derive(pod, node, Network(reads), services, policies, waypoint, _settings));
         }
     }
 

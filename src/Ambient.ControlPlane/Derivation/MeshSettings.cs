@@ -25,6 +25,12 @@ internal sealed record MeshSettings
     /// </summary>
     public bool DryRunPolicies { get; init; }
 
+    /// <summary>
+    /// Whether traffic passes a waypoint by that is missing or not ready, as in Istio. Off: a label that asks for a guard must
+    /// not leave a door open.
+    /// </summary>
+    public bool WaypointsFailOpen { get; init; }
+
     /// <summary>The trust domain as workloads carry it: the default one is left out.</summary>
     public string WorkloadTrustDomain => TrustDomain == SpiffeId.DefaultTrustDomain ? "" : TrustDomain;
 }

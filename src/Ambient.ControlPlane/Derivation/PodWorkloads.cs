@@ -4,6 +4,7 @@ using Ambient.Api.Kubernetes;
 using Ambient.Api.Workloads;
 using Google.Protobuf;
 using Address = Ambient.Api.Workloads.Address;
+using GatewayAddress = Ambient.Api.Workloads.GatewayAddress;
 using KubeService = Ambient.Api.Kubernetes.Service;
 
 namespace Ambient.ControlPlane.Derivation;
@@ -24,6 +25,7 @@ internal static class PodWorkloads
         string network,
         IEnumerable<KubeService> services,
         IEnumerable<string> policies,
+        GatewayAddress? waypoint,
         MeshSettings settings)
     {
         var workloadName = WorkloadNames.WorkloadName(pod);
@@ -39,6 +41,7 @@ internal static class PodWorkloads
             NativeTunnel = native,
             TrustDomain = settings.WorkloadTrustDomain,
             ServiceAccount = pod.Spec?.ServiceAccountName ?? "",
+            Waypoint = waypoint,
             Node = pod.Spec?.NodeName ?? "",
             NetworkMode = pod.Spec?.HostNetwork == true ? NetworkMode.HostNetwork : NetworkMode.Standard,
             WorkloadType = WorkloadType.Pod,

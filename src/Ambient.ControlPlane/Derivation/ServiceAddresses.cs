@@ -1,6 +1,7 @@
 using System.Net;
 using Ambient.Api;
 using Ambient.Api.Workloads;
+using Ambient.ControlPlane.Waypoints;
 using Google.Protobuf;
 using Address = Ambient.Api.Workloads.Address;
 using KubeService = Ambient.Api.Kubernetes.Service;
@@ -28,8 +29,9 @@ internal static class ServiceAddresses
     public static string Name(KubeService service, MeshSettings settings) =>
         $"{service.Metadata.Namespace}/{Hostname(service, settings)}";
 
-    public static Address Derive(KubeService service, Namespace? ns, string network, MeshSettings settings)
+    public static Address Derive(BoundService bound, Namespace? ns, string network, MeshSettings settings)
     {
+        var service = bound.Source;
         var spec = service.Spec!;
         var derived = new Service
         {
@@ -39,6 +41,8 @@ internal static class ServiceAddresses
             LoadBalancing = Balancing(service, ns),
             IpFamilies = Families(spec.IpFamilies),
             Canonical = true,
+            Waypoint = bound.Binding.Address,
+            IngressUseWaypoint = bound is { IngressToo: true, Binding.Address: not null },
         };
         derived.Addresses.AddRange(ClusterAddresses(service).Select(address => new NetworkAddress
         {

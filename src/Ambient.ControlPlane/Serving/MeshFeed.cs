@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Derivation;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Waypoints;
 using Ambient.Kubernetes;
 using Ambient.Xds.Delta;
 using Google.Protobuf;
@@ -38,6 +39,7 @@ internal sealed class MeshFeed
     private readonly List<Func<CancellationToken, Task>> _informers = [];
     private readonly ConcurrentDictionary<string, Address> _addresses = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ConvertedPolicy> _policies = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, BoundService> _bindings = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
     /// <summary>What is still to be taken into the model: the latest state of each object, so no longer than the cluster is large.</summary>
@@ -61,9 +63,11 @@ internal sealed class MeshFeed
         Report(_model.PeerAuthentications);
         Pods = Follow(client, ResourceKinds.Pods, (model, key, pod) => model.Pods.Set(key, pod));
         Namespaces = Follow(client, ResourceKinds.Namespaces, (model, key, ns) => model.Namespaces.Set(key, ns));
-        Follow(client, ResourceKinds.Services, (model, key, service) => model.Services.Set(key, service));
+        Services = Follow(client, ResourceKinds.Services, (model, key, service) => model.Services.Set(key, service));
         Follow(client, ResourceKinds.EndpointSlices, (model, key, slice) => model.EndpointSlices.Set(key, slice));
         Follow(client, ResourceKinds.Nodes, (model, key, node) => model.Nodes.Set(key, node));
+        Gateways = Follow(client, ResourceKinds.Gateways, (model, key, gateway) => model.Gateways.Set(key, Ours(gateway)), mayBeMissing: true);
+        GatewayClasses = Follow(client, ResourceKinds.GatewayClasses, (model, key, kind) => model.GatewayClasses.Set(key, kind), mayBeMissing: true);
         Follow(client, ResourceKinds.AuthorizationPolicies, (model, key, policy) => model.AuthorizationPolicies.Offer(key, Ours(policy)));
         Follow(client, ResourceKinds.PeerAuthentications, (model, key, policy) => model.PeerAuthentications.Offer(key, Ours(policy)));
     }
@@ -72,11 +76,24 @@ internal sealed class MeshFeed
 
     public Informer<Namespace> Namespaces { get; }
 
+    /// <summary>Services, for those who write their status.</summary>
+    public Informer<Service> Services { get; }
+
+    public Informer<Gateway> Gateways { get; }
+
+    public Informer<GatewayClass> GatewayClasses { get; }
+
     /// <summary>Policies by key, with what is to be said about each.</summary>
     public IReadOnlyDictionary<string, ConvertedPolicy> Policies => _policies;
 
     /// <summary>Workloads and services by resource name, as they were pushed last.</summary>
     public IReadOnlyDictionary<string, Address> Addresses => _addresses;
+
+    /// <summary>Services by key, with their waypoints.</summary>
+    public IReadOnlyDictionary<string, BoundService> Bindings => _bindings;
+
+    /// <summary>Raised with the key of each service whose condition may have changed.</summary>
+    public event Action<string>? BindingChanged;
 
     /// <summary>Raised with the key of each policy whose condition may have changed.</summary>
     public event Action<string>? PolicyChanged;
@@ -153,6 +170,12 @@ internal sealed class MeshFeed
             Log.Published(_logger, changes.Addresses.Count, changes.Authorizations.Count, changes.Derivations);
         }
 
+        foreach (var (key, binding) in changes.Bindings)
+        {
+            Remember(_bindings, key, binding);
+            BindingChanged?.Invoke(key);
+        }
+
         foreach (var (key, policy) in changes.Policies)
         {
             Remember(_policies, key, policy);
@@ -190,10 +213,10 @@ internal sealed class MeshFeed
         _ => [],
     };
 
-    private Informer<T> Follow<T>(KubernetesClient client, ResourceKind<T> kind, Action<MeshModel, string, T?> apply)
+    private Informer<T> Follow<T>(KubernetesClient client, ResourceKind<T> kind, Action<MeshModel, string, T?> apply, bool mayBeMissing = false)
         where T : class, IResource
     {
-        var informer = new Informer<T>(client, kind, logger: _logger);
+        var informer = new Informer<T>(client, kind, new InformerOptions { KindMayBeMissing = mayBeMissing }, _logger);
         informer.Subscribe(change =>
         {
             var key = ResourceKey.Of(change.Object);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Status;
@@ -16,7 +17,7 @@ public sealed class PolicyConditionsTests
     [InlineData("action: ALLOW, rules: [{to: [{operation: {ports: [x]}}]}]", "False", "Invalid")]
     public void A_condition_tells_what_became_of_the_policy(string spec, string status, string reason)
     {
-        var condition = Assert.Single(PolicyStatusWriter.ConditionsFor(Converted(spec), Now)!)!;
+        var condition = Assert.Single(ConditionsFor(Converted(spec))!)!;
 
         Assert.Equal("ZtunnelAccepted", (string?)condition["type"]);
         Assert.Equal((status, reason), ((string?)condition["status"], (string?)condition["reason"]));
@@ -35,7 +36,7 @@ public sealed class PolicyConditionsTests
 
     [Fact]
     public void A_policy_for_waypoints_has_no_such_condition() =>
-        Assert.Null(PolicyStatusWriter.ConditionsFor(Converted("targetRefs: [{kind: Service, name: web}], rules: [{}]"), Now));
+        Assert.Null(ConditionsFor(Converted("targetRefs: [{kind: Service, name: web}], rules: [{}]")));
 
     [Fact]
     public void What_is_there_already_is_not_written_again()
@@ -43,7 +44,7 @@ public sealed class PolicyConditionsTests
         var policy = Converted("rules: [{}]");
         var written = Current(policy, "True", "Accepted", policy.Condition!.Message, generation: 3);
 
-        Assert.Null(PolicyStatusWriter.ConditionsFor(written, Now));
+        Assert.Null(ConditionsFor(written));
     }
 
     [Fact]
@@ -51,7 +52,7 @@ public sealed class PolicyConditionsTests
     {
         var written = Current(Converted("rules: [{}]"), "True", "UnsupportedValue", "other", generation: 2);
 
-        var condition = Assert.Single(PolicyStatusWriter.ConditionsFor(written, Now)!)!;
+        var condition = Assert.Single(ConditionsFor(written)!)!;
 
         Assert.Equal("2026-11-20T10:00:00Z", (string?)condition["lastTransitionTime"]);
     }
@@ -61,8 +62,11 @@ public sealed class PolicyConditionsTests
     {
         var written = Current(Converted("targetRefs: [{kind: Service, name: web}], rules: [{}]"), "True", "Accepted", "", generation: 3);
 
-        Assert.Empty(PolicyStatusWriter.ConditionsFor(written, Now)!);
+        Assert.Empty(ConditionsFor(written)!);
     }
+
+    private static JsonArray? ConditionsFor(ConvertedPolicy policy) =>
+        ConditionWriter<AuthorizationPolicy>.ConditionsFor(PolicyCondition.Type, Conditions.Of(policy), Now);
 
     private static ConvertedPolicy Current(ConvertedPolicy policy, string status, string reason, string message, long generation) => policy with
     {

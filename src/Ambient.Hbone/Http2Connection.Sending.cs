@@ -28,7 +28,7 @@ public sealed partial class Http2Connection
     private ArrayBufferWriter<byte> _backlog = new();
     private ValueTaskAwaiter<FlushResult> _flush;
     private Http2Stream? _lease;
-    private Memory<byte> _leaseHeader;
+    private Places _lent;
     private long _sendWindow = 65_535;
     private int _unflushed;
     private bool _flushPending;
@@ -77,34 +77,66 @@ public sealed partial class Http2Connection
         FlushSoon();
     }
 
-    /// <summary>Lends the transport's memory behind the place of a frame header to a stream's writer.</summary>
-    internal bool TryLease(Http2Stream stream, out Memory<byte> memory)
+    /// <summary>
+    /// Lends the transport's own memory to a stream's writer: places for the payloads of frames, each behind the place of its header.
+    /// Not more than the windows allow; empty if the transport has failed.
+    /// </summary>
+    internal Places Lend(Http2Stream stream, int wanted)
     {
-        if (!TryGetMemory(FrameHeader.Size + LeastFrameRoom, out var whole))
+        _lease = null;
+        if (!TryLend(wanted, out _lent))
         {
-            memory = default;
-            return false;
+            return default;
         }
 
         _lease = stream;
-        _leaseHeader = whole[..FrameHeader.Size];
-        memory = whole[FrameHeader.Size..];
+        var places = _lent.Behind(FrameHeader.Size);
+        var allowed = (int)Math.Min(wanted, Math.Min(stream.SendWindow, _sendWindow));
+        var isOneFrame = places.Each > MostPayload || places.First > MostPayload;
+        return places.Limit(isOneFrame ? Math.Min(allowed, Math.Min(places.First, MostPayload)) : allowed);
+    }
+
+    /// <summary>
+    /// The lent places hold payloads: their headers go before them. False if the memory was taken away because something else was
+    /// written meanwhile.
+    /// </summary>
+    internal bool TryCommit(Http2Stream stream, int count)
+    {
+        if (_lease != stream)
+        {
+            return false;
+        }
+
+        _lease = null;
+        var octets = 0;
+        var memory = _lent.Memory.Span;
+        var room = _lent.First;
+        for (var left = count; left > 0;)
+        {
+            var payload = Math.Min(left, room - FrameHeader.Size);
+            FrameHeader.Write(memory, payload, FrameType.Data, FrameFlags.None, stream.Id);
+            octets += FrameHeader.Size + payload;
+            left -= payload;
+            Work.Earn(WorkBudget.SentData);
+            if (left > 0)
+            {
+                memory = memory[(room + _lent.Gap)..];
+                room = _lent.Each;
+            }
+        }
+
+        if (_records is not null)
+        {
+            _records.Take(octets);
+        }
+        else
+        {
+            _output.Advance(octets);
+        }
+
+        _unflushed += octets;
+        _sendWindow -= count;
         return true;
-    }
-
-    /// <summary>False if the memory was taken away because something else was written meanwhile.</summary>
-    internal bool EndLease(Http2Stream stream)
-    {
-        var isHeld = _lease == stream;
-        _lease = isHeld ? null : _lease;
-        return isHeld;
-    }
-
-    /// <summary>The lent memory holds a payload: its header goes before it.</summary>
-    internal void CommitLeased(Http2Stream stream, int count)
-    {
-        FrameHeader.Write(_leaseHeader.Span, count, FrameType.Data, FrameFlags.None, stream.Id);
-        OnDataWritten(count);
     }
 
     /// <summary>Writes one DATA frame of at most <paramref name="wanted"/> bytes from a queue; returns its payload's length.</summary>
@@ -129,16 +161,11 @@ public sealed partial class Http2Connection
             queue.Consume(piece.Length);
         }
 
-        OnDataWritten(count);
-        return count;
-    }
-
-    private void OnDataWritten(int count)
-    {
         _output.Advance(FrameHeader.Size + count);
         _unflushed += FrameHeader.Size + count;
         _sendWindow -= count;
         Work.Earn(WorkBudget.SentData);
+        return count;
     }
 
     /// <summary>Writes what is not DATA; while the transport is busy it waits in a backlog that is bounded.</summary>
@@ -179,6 +206,31 @@ public sealed partial class Http2Connection
         {
             OnTransportFailed(exception);
             memory = default;
+            return false;
+        }
+    }
+
+    /// <summary>The same for the places of frames with so many bytes altogether.</summary>
+    private bool TryLend(int wanted, out Places places)
+    {
+        const int Least = FrameHeader.Size + LeastFrameRoom;
+        if (_records is null)
+        {
+            var isThere = TryGetMemory(Least, out var memory);
+            places = new Places(memory);
+            return isThere;
+        }
+
+        try
+        {
+            var headers = (1 + (wanted / LeastFrameRoom)) * FrameHeader.Size;
+            places = _records.Lend(Least, wanted + headers);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            OnTransportFailed(exception);
+            places = default;
             return false;
         }
     }

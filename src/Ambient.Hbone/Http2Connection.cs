@@ -19,6 +19,7 @@ public sealed partial class Http2Connection : IAsyncDisposable
 {
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
+    private readonly IRecordWriter? _records;
     private readonly BudgetAccount _account;
     private readonly Action<Http2Stream>? _onRequest;
     private readonly Dictionary<int, Http2Stream> _streams = [];
@@ -37,6 +38,7 @@ public sealed partial class Http2Connection : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(budget);
         _input = transport.Input;
         _output = transport.Output;
+        _records = _output as IRecordWriter;
         Limits = limits;
         _account = budget.Open();
         _onRequest = onRequest;

@@ -56,21 +56,54 @@ public sealed partial class Http2Stream
         return true;
     }
 
+    /// <summary>
+    /// The transport's own memory for up to so many bytes, to be received into and then handed over by <see cref="Commit"/>, before
+    /// anything is awaited and before the connection is used for anything else. Empty while it is not this stream's turn: a flush waits
+    /// for that. For streams that write directly.
+    /// </summary>
+    public Places Lend(int wanted)
+    {
+        CheckWritable();
+        if (_isClosed || !CanWriteDirectly())
+        {
+            return default;
+        }
+
+        var places = _connection.Lend(this, Math.Min(wanted, _turnLeft));
+        _leased = places.Capacity;
+        return places;
+    }
+
+    /// <summary>Sends what the lent places hold, from the first on; 0 gives them back.</summary>
+    public void Commit(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)_leased, nameof(count));
+        _leased = 0;
+        if (!_connection.TryCommit(this, count))
+        {
+            throw new InvalidOperationException(
+                "the connection was used between lending and committing of a stream that writes directly");
+        }
+
+        if (count > 0)
+        {
+            OnSent(count, isCutByWindow: count == SendWindow);
+        }
+    }
+
     internal Memory<byte> GetMemory(int sizeHint)
     {
         CheckWritable();
         _leased = 0;
-        if (WritesDirectly && sizeHint <= _connection.MostPayload && CanWriteDirectly()
-            && _connection.TryLease(this, out var memory))
+        if (WritesDirectly && Lend(Math.Max(sizeHint, _connection.MostPayload)) is { IsEmpty: false } places)
         {
-            var most = Math.Min(memory.Length, _connection.AllowedBy(this));
-            if (most >= sizeHint)
+            _leased = places.First;
+            if (_leased >= sizeHint)
             {
-                _leased = most;
-                return memory[..most];
+                return places.Memory[.._leased];
             }
 
-            _connection.EndLease(this);
+            Commit(0);
         }
 
         return _sending.GetMemory(sizeHint);
@@ -78,29 +111,16 @@ public sealed partial class Http2Stream
 
     internal void Advance(int count)
     {
-        if (_leased == 0)
+        if (_leased > 0)
         {
-            _sending.Advance(count);
-            if (_isClosed)
-            {
-                _sending.Clear();
-            }
-
+            Commit(count);
             return;
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)_leased, nameof(count));
-        _leased = 0;
-        if (!_connection.EndLease(this))
+        _sending.Advance(count);
+        if (_isClosed)
         {
-            throw new InvalidOperationException(
-                "the connection was used between GetMemory and Advance of a stream that writes directly");
-        }
-
-        if (count > 0)
-        {
-            _connection.CommitLeased(this, count);
-            OnSent(count, isCutByWindow: count == SendWindow);
+            _sending.Clear();
         }
     }
 

@@ -29,6 +29,9 @@ internal static unsafe partial class Libc
     private static readonly delegate* unmanaged[SuppressGCTransition]<int, MessageHeader*, int, nint> _receiveMessage =
         (delegate* unmanaged[SuppressGCTransition]<int, MessageHeader*, int, nint>)Export("recvmsg");
 
+    private static readonly delegate* unmanaged[SuppressGCTransition]<int, Segment*, int, nint> _readVector =
+        (delegate* unmanaged[SuppressGCTransition]<int, Segment*, int, nint>)Export("readv");
+
     private static readonly delegate* unmanaged[SuppressGCTransition]<int, void*, void*, int, int> _accept =
         (delegate* unmanaged[SuppressGCTransition]<int, void*, void*, int, int>)Export("accept4");
 
@@ -74,6 +77,13 @@ internal static unsafe partial class Libc
         var count = _send(socket, buffer, (nuint)length, MessageNoSignal);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
+    }
+
+    public static IoResult ReadVector(int socket, Segment* segments, int count)
+    {
+        var received = _readVector(socket, segments, count);
+        var error = Volatile.Read(ref *ErrnoLocation());
+        return received >= 0 ? new IoResult((int)received, Errno.None) : new IoResult(0, (Errno)error);
     }
 
     public static IoResult SendMessage(int socket, MessageHeader* message)

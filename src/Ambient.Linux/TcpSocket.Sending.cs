@@ -4,8 +4,8 @@ namespace Ambient.Linux;
 
 public sealed partial class TcpSocket
 {
-    /// <summary>Segments of one send: a loop turn's worth of TLS records, see <see cref="TrySend(in ReadOnlySequence{byte})"/>.</summary>
-    private const int MaxSegments = 16;
+    /// <summary>Segments of one send: what a receive of 256 KB can hold of frames with 4 KB each, see <see cref="TrySend(in ReadOnlySequence{byte})"/>.</summary>
+    private const int MaxSegments = 64;
 
     /// <summary>
     /// Pins one segment per level of recursion, on the stack, and sends at the bottom: a pinning handle per segment would

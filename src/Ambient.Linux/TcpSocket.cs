@@ -89,14 +89,56 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
             result = Libc.Receive(_descriptor, start, buffer.Length);
         }
 
+        OnReceived(result, buffer.Length);
+        return result;
+    }
+
+    /// <summary>
+    /// The same into several places of a memory, with equal gaps between them: a first one of <paramref name="first"/> bytes, then
+    /// ones of <paramref name="each"/>; the last ends with the memory, if it has not to end after 32.
+    /// </summary>
+    public unsafe IoResult TryReceive(Span<byte> memory, int first, int each, int gap)
+    {
+        if (memory.Length <= first)
+        {
+            return TryReceive(memory);
+        }
+
+        Debug.Assert(Loop.IsCurrent, "A socket is used on its loop only.");
+        if (_descriptor < 0)
+        {
+            return new IoResult(0, Errno.EBADF);
+        }
+
+        const int Most = 32;
+        var segments = stackalloc Libc.Segment[Most];
+        var count = 0;
+        var wanted = 0;
+        IoResult result;
+        fixed (byte* start = memory)
+        {
+            for (var (offset, room) = (0, first); offset < memory.Length && count < Most; (offset, room) = (offset + room + gap, each))
+            {
+                var length = Math.Min(room, memory.Length - offset);
+                segments[count++] = new Libc.Segment { Start = start + offset, Length = (nuint)length };
+                wanted += length;
+            }
+
+            result = Libc.ReadVector(_descriptor, segments, count);
+        }
+
+        OnReceived(result, wanted);
+        return result;
+    }
+
+    private void OnReceived(IoResult result, int wanted)
+    {
         // Less than asked means drained, and the next byte makes an edge. Not so once the peer has sent its end: data and FIN
         // may have come with one edge, and nothing will report the FIN again. Then only the kernel's word counts.
-        if (result.WouldBlock || (result.Ok && result.Count < buffer.Length && !_noMoreEdges))
+        if (result.WouldBlock || (result.Ok && result.Count < wanted && !_noMoreEdges))
         {
             _readable.Clear();
         }
-
-        return result;
     }
 
     /// <summary>Sends as much as the kernel takes.</summary>
@@ -122,7 +164,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         return result;
     }
 
-    /// <summary>Sends as much as the kernel takes of up to 16 segments (256 KB of 16 KB records) in one call.</summary>
+    /// <summary>Sends as much as the kernel takes of up to 64 segments (a megabyte of 16 KB records) in one call.</summary>
     public unsafe IoResult TrySend(in ReadOnlySequence<byte> data)
     {
         if (data.IsSingleSegment)

@@ -5,46 +5,54 @@ namespace Ambient.Identity.Tls;
 /// <summary>The way out: from the slot through sealed records to the socket.</summary>
 internal sealed partial class TlsWriter
 {
-    /// <summary>Seals what is in the slot, if anything.</summary>
+    /// <summary>Seals what is in the slot, if anything. Behind it another record may begin.</summary>
     private void SealSlot()
     {
-        if (_slot is not { } slot)
+        if (_slot is not { } slot || _payload == 0)
         {
             return;
         }
 
-        if (_payload == 0)
+        if (!_handedOut)
         {
-            if (!_handedOut)
-            {
-                _slot = null;
-                slot.Release();
-            }
-
+            SealInPlace(next: null);
             return;
         }
 
-        if (_handedOut)
+        // Somebody still writes behind the payload, where sealing would put the tag: seal a copy, leave that memory alone.
+        var copy = RecordBuffer.Rent(large: false);
+        slot.Bytes.AsSpan(_slotStart, TlsRecords.HeaderSize + _payload).CopyTo(copy.Bytes);
+        if (TrySeal(copy, 0, out var length))
         {
-            // Somebody still writes behind the payload, where sealing would put the tag: seal a copy, leave that memory alone.
-            var copy = RecordBuffer.Rent(large: false);
-            slot.Bytes.AsSpan(_slotStart, TlsRecords.HeaderSize + _payload).CopyTo(copy.Bytes);
-            if (TrySeal(copy, 0, out var length))
-            {
-                Enqueue(copy, 0, length);
-                _slotStart += _payload;
-            }
-
-            copy.Release();
+            Enqueue(copy, 0, length);
+            _slotStart += _payload;
         }
-        else if (TrySeal(slot, _slotStart, out var length))
+
+        copy.Release();
+        _payload = 0;
+    }
+
+    /// <param name="next">Where the next record's slot begins; null: right behind this record.</param>
+    private void SealInPlace(int? next)
+    {
+        var slot = _slot!;
+        if (TrySeal(slot, _slotStart, out var length))
         {
             Enqueue(slot, _slotStart, length);
-            slot.Release();
-            _slot = null;
+            _slotStart = next ?? _slotStart + length;
         }
 
         _payload = 0;
+    }
+
+    /// <summary>Memory that holds nothing goes back.</summary>
+    private void ReleaseSlot()
+    {
+        if (_payload == 0 && !_handedOut)
+        {
+            _slot?.Release();
+            _slot = null;
+        }
     }
 
     /// <summary>A session that broke while reading cannot seal either: then writing fails too.</summary>

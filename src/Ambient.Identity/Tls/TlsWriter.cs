@@ -1,16 +1,17 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
+using Ambient.Hbone;
 using Ambient.Linux;
 
 namespace Ambient.Identity.Tls;
 
 /// <summary>
-/// The sealing side of a connection. Hands out the payload slots of records to come, seals them when they are full or the
-/// loop's turn ends, and sends a turn's records with one call. Memory that was handed out is the writer's until
+/// The sealing side of a connection. Hands out the payload slots of records to come, one or many at a time, seals them when they
+/// are full or the loop's turn ends, and sends a turn's records with one call. Memory that was handed out is the writer's until
 /// <see cref="Advance"/>; a connection with nothing to send holds no buffer.
 /// </summary>
-internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResult>, IEndOfTurn
+internal sealed partial class TlsWriter : PipeWriter, IRecordWriter, IValueTaskSource<FlushResult>, IEndOfTurn
 {
     /// <summary>Sealed bytes that wait for the socket before a flush waits too: one full send.</summary>
     private const int HighWater = 16 * TlsRecords.MaxPayload;
@@ -20,6 +21,9 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
 
     /// <summary>A slot with less room is sealed rather than handed out: a receive into a few bytes costs a whole system call.</summary>
     private const int SmallestRoom = 512;
+
+    /// <summary>Between the payloads of two records that lie one behind the other before they are sealed.</summary>
+    private const int Gap = TlsRecords.TrailerRoom + TlsRecords.HeaderSize;
 
     private readonly TlsConnection _connection;
     private readonly TcpSocket _socket;
@@ -71,39 +75,48 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
     public override Memory<byte> GetMemory(int sizeHint = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
-        if (_failure is not null)
-        {
-            throw _failure;
-        }
-
-        if (_completed)
-        {
-            throw new InvalidOperationException("The writer is completed.");
-        }
-
+        ThrowIfUnusable();
         if (sizeHint > TlsRecords.MaxPayload)
         {
             return _oversize = new byte[sizeHint];
         }
 
         _oversize = null;
-        if (_slot is not null && SlotRoom < Math.Max(SmallestRoom, sizeHint))
+        var slot = SlotFor(Math.Max(SmallestRoom, sizeHint), large: false);
+        return slot.Bytes.AsMemory(_slotStart + TlsRecords.HeaderSize + _payload, SlotRoom);
+    }
+
+    /// <inheritdoc/>
+    public Places Lend(int least, int wanted)
+    {
+        ThrowIfUnusable();
+        _oversize = null;
+        var slot = SlotFor(least, large: wanted > TlsRecords.MaxPayload);
+        var (start, first) = (_slotStart + TlsRecords.HeaderSize + _payload, SlotRoom);
+        var wholes = (wanted - first + TlsRecords.MaxPayload - 1) / TlsRecords.MaxPayload;
+        var fitting = (slot.Bytes.Length - start - first - TlsRecords.TrailerRoom) / (Gap + TlsRecords.MaxPayload);
+        var length = first + (Math.Max(0, Math.Min(wholes, fitting)) * (Gap + TlsRecords.MaxPayload));
+        return new Places(slot.Bytes.AsMemory(start, length), first, TlsRecords.MaxPayload, Gap);
+    }
+
+    /// <inheritdoc/>
+    public void Take(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        _handedOut = false;
+        _unflushed += count;
+        while (count > 0 && _slot is not null)
         {
-            SealSlot();
-            if (_failure is not null)
+            var part = Math.Min(count, SlotRoom);
+            _payload += part;
+            count -= part;
+            if (count > 0)
             {
-                throw _failure;
+                SealInPlace(next: _slotStart + TlsRecords.MaxPayload + Gap);
             }
         }
 
-        if (_slot is null)
-        {
-            _slot = RecordBuffer.Rent(large: false);
-            _slotStart = 0;
-        }
-
-        _handedOut = true;
-        return _slot.Bytes.AsMemory(_slotStart + TlsRecords.HeaderSize + _payload, SlotRoom);
+        ReleaseSlot();
     }
 
     public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
@@ -125,6 +138,8 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
             _payload += bytes;
             _unflushed += bytes;
         }
+
+        ReleaseSlot();
     }
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
@@ -198,6 +213,7 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
         else
         {
             SealSlot();
+            ReleaseSlot();
             if (_failure is null)
             {
                 var slot = RecordBuffer.Rent(large: false);
@@ -217,6 +233,7 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
         }
 
         SealSlot();
+        ReleaseSlot();
         if (_failure is null)
         {
             Send();
@@ -260,6 +277,43 @@ internal sealed partial class TlsWriter : PipeWriter, IValueTaskSource<FlushResu
             }
         },
         (this, token));
+
+    private void ThrowIfUnusable()
+    {
+        if (_failure is not null)
+        {
+            throw _failure;
+        }
+
+        if (_completed)
+        {
+            throw new InvalidOperationException("The writer is completed.");
+        }
+    }
+
+    /// <summary>The record that has begun if it has room enough, else the next one, in a large buffer if asked.</summary>
+    private RecordBuffer SlotFor(int least, bool large)
+    {
+        if (_slot is not null && (SlotRoom < least || (large && !_slot.IsLarge)))
+        {
+            SealSlot();
+            ThrowIfUnusable();
+            if (SlotRoom < least || (large && !_slot.IsLarge))
+            {
+                _slot.Release();
+                _slot = null;
+            }
+        }
+
+        if (_slot is null)
+        {
+            _slot = RecordBuffer.Rent(large);
+            _slotStart = 0;
+        }
+
+        _handedOut = true;
+        return _slot;
+    }
 
     private FlushResult TakeResult()
     {

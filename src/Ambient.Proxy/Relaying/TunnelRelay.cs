@@ -12,8 +12,14 @@ namespace Ambient.Proxy.Relaying;
 /// </summary>
 public static class TunnelRelay
 {
-    /// <summary>Receives in a row before the loop's other connections have their turn: 64 of 16 KiB are a megabyte.</summary>
-    private const int RoundsPerTurn = 64;
+    /// <summary>Receives in a row before the loop's other connections have their turn: a few quanta of a stream.</summary>
+    private const int RoundsPerTurn = 4;
+
+    /// <summary>One record: what a connection that sends little asks memory for.</summary>
+    private const int LeastReceive = 16_375;
+
+    /// <summary>A stream's quantum, in one receive.</summary>
+    private const int MostReceive = 256 * 1024;
 
     /// <summary>Relays until both directions have ended. Never throws for what a peer does; the caller owns socket and stream.</summary>
     /// <param name="application">The application's socket.</param>
@@ -38,33 +44,39 @@ public static class TunnelRelay
     {
         var to = tunnel.Output;
         var rounds = 0;
+        var wanted = LeastReceive;
         try
         {
             while (true)
             {
-                // No size is asked for: the tunnel hands out what is left of a TLS record, and a whole one would not fit it.
                 // Memory is asked for only once there is something to put into it: an idle connection holds none.
                 await from.WaitReadableAsync();
-                var result = from.TryReceive(to.GetMemory().Span);
-                to.Advance(result.Ok ? result.Count : 0);
-                if (result.WouldBlock)
+                var places = tunnel.Lend(wanted);
+                if (!places.IsEmpty)
                 {
-                    continue;
+                    var result = from.TryReceive(places.Memory.Span, places.First, places.Each, places.Gap);
+                    tunnel.Commit(result.Count);
+                    if (result.WouldBlock)
+                    {
+                        continue;
+                    }
+
+                    if (!result.Ok)
+                    {
+                        tunnel.Reset(Http2ErrorCode.Cancel);
+                        return RelayEnd.Of(result.Error);
+                    }
+
+                    if (result.EndOfStream)
+                    {
+                        await to.CompleteAsync();
+                        return RelayEnd.Clean;
+                    }
+
+                    Count(counter, fromClient, result.Count);
+                    wanted = result.Count == wanted ? MostReceive : Math.Clamp(2 * result.Count, LeastReceive, MostReceive);
                 }
 
-                if (!result.Ok)
-                {
-                    tunnel.Reset(Http2ErrorCode.Cancel);
-                    return RelayEnd.Of(result.Error);
-                }
-
-                if (result.EndOfStream)
-                {
-                    await to.CompleteAsync();
-                    return RelayEnd.Clean;
-                }
-
-                Count(counter, fromClient, result.Count);
                 if ((await to.FlushAsync()).IsCompleted)
                 {
                     return RelayEnd.Clean; // the peer does not want the rest

@@ -131,7 +131,7 @@ public sealed class TunnelRelayTests : RelayPath, IAsyncLifetime
         var data = new byte[Chunk];
         await MoveAsync(10);
         var (before, chunksBefore) = await LoopAllocationsAsync(way);
-        await MoveAsync(40);
+        await MoveAsync(200);
         var (after, chunksAfter) = await LoopAllocationsAsync(way);
         var chunks = chunksAfter - chunksBefore;
         Assert.True(chunks > 1000, $"{chunks} chunks");

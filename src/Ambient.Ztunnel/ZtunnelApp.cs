@@ -68,7 +68,7 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
         await using var certificates = new CertificateStore(
             authority ?? (authorityChannel is null
                 ? new NoAuthority()
-                : new CaClient(authorityChannel, configuration.SecretTtl, configuration.Mode == ProxyMode.Shared, time)),
+                : new CaClient(authorityChannel, configuration.SecretTtl, configuration.Mode == ProxyMode.Shared, time, configuration.Tls)),
             time,
             logs.Factory.CreateLogger("identity"));
         _ = new CertificatePrefetch(Mesh, certificates);

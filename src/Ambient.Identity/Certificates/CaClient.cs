@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Ambient.Api;
 using Ambient.Api.Certificates;
 using Ambient.Identity.OpenSsl;
+using Ambient.Identity.Tls;
 using Ambient.Xds.Grpc;
 using Google.Protobuf.WellKnownTypes;
 
@@ -18,7 +19,9 @@ namespace Ambient.Identity.Certificates;
 /// answer has to be for them.
 /// </param>
 /// <param name="time">The clock that the answer's validity is checked against.</param>
-public sealed class CaClient(GrpcChannel channel, TimeSpan validity, bool impersonate, TimeProvider time) : ICertificateAuthority
+/// <param name="tls">For the connections that are made with the certificates; the defaults if null.</param>
+public sealed class CaClient(GrpcChannel channel, TimeSpan validity, bool impersonate, TimeProvider time, TlsOptions? tls = null)
+    : ICertificateAuthority
 {
     /// <summary>A signature takes milliseconds; a CA that needs longer than this is as good as down, and trying again may reach another.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
@@ -59,7 +62,7 @@ public sealed class CaClient(GrpcChannel channel, TimeSpan validity, bool impers
         try
         {
             using var privateKey = PrivateKey.Copy(key);
-            certificate = WorkloadCertificate.Create(response.CertChain, privateKey);
+            certificate = WorkloadCertificate.Create(response.CertChain, privateKey, tls);
         }
         catch (Exception exception) when (exception is InvalidDataException or OpenSslException or CryptographicException)
         {

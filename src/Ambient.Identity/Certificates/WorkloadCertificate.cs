@@ -15,13 +15,17 @@ namespace Ambient.Identity.Certificates;
 public sealed class WorkloadCertificate : IDisposable
 {
     private WorkloadCertificate(
-        SpiffeId identity, IReadOnlyList<CertificateDetails> chain, IReadOnlyList<CertificateDetails> roots, PrivateKey key)
+        SpiffeId identity,
+        IReadOnlyList<CertificateDetails> chain,
+        IReadOnlyList<CertificateDetails> roots,
+        PrivateKey key,
+        TlsOptions options)
     {
         Identity = identity;
         Chain = chain;
         Roots = roots;
-        Client = TlsContext.Create(TlsRole.Client, identity, chain, roots, key);
-        Server = TlsContext.Create(TlsRole.Server, identity, chain, roots, key);
+        Client = TlsContext.Create(TlsRole.Client, identity, chain, roots, key, options);
+        Server = TlsContext.Create(TlsRole.Server, identity, chain, roots, key, options);
     }
 
     /// <summary>The identity in the leaf: its first URI name that is a SPIFFE ID.</summary>
@@ -51,9 +55,10 @@ public sealed class WorkloadCertificate : IDisposable
     /// several if need be.
     /// </param>
     /// <param name="key">The key; still the caller's.</param>
+    /// <param name="options">For the connections that are made with it; the defaults if null.</param>
     /// <exception cref="InvalidDataException">The answer does not have this form; the message says where.</exception>
     /// <exception cref="OpenSslException">The key does not fit the leaf, or OpenSSL refuses a certificate.</exception>
-    public static WorkloadCertificate Create(IReadOnlyList<string> pem, PrivateKey key)
+    public static WorkloadCertificate Create(IReadOnlyList<string> pem, PrivateKey key, TlsOptions? options = null)
     {
         if (pem.Count < 2)
         {
@@ -82,7 +87,7 @@ public sealed class WorkloadCertificate : IDisposable
                 "The certificate that the CA issued names no SPIFFE identity among its subject alternative names.");
         }
 
-        return new WorkloadCertificate(identity, chain, roots, key);
+        return new WorkloadCertificate(identity, chain, roots, key, options ?? TlsOptions.Default);
     }
 
     /// <summary>Frees the contexts; connections that were made with them live on.</summary>

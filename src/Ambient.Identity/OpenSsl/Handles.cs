@@ -72,3 +72,25 @@ internal sealed class X509Handle : SafeHandle
         return true;
     }
 }
+
+/// <summary>An EVP_CIPHER_CTX; OpenSSL wipes its key when it frees it.</summary>
+internal sealed class CipherHandle : SafeHandle
+{
+    public CipherHandle()
+        : base(0, ownsHandle: true)
+    {
+        SetHandle(LibCrypto.EVP_CIPHER_CTX_new());
+        if (IsInvalid)
+        {
+            throw OpenSslException.FromQueue("make a cipher context");
+        }
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        LibCrypto.EVP_CIPHER_CTX_free(handle);
+        return true;
+    }
+}

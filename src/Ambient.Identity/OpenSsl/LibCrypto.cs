@@ -14,6 +14,9 @@ internal static unsafe partial class LibCrypto
     internal const int BioCtrlFlush = 11;
     internal const int BioRetryRead = 0x1 | 0x8;
 
+    internal const int CtrlGetTag = 0x10; // EVP_CTRL_AEAD_GET_TAG
+    internal const int CtrlSetTag = 0x11; // EVP_CTRL_AEAD_SET_TAG
+
     private const string Library = "libcrypto.so.3";
 
     [LibraryImport(Library)]
@@ -99,4 +102,35 @@ internal static unsafe partial class LibCrypto
 
     [LibraryImport(Library)]
     internal static partial void BIO_clear_flags(nint bio, int flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint EVP_CIPHER_fetch(nint library, string name, string? properties);
+
+    [LibraryImport(Library)]
+    internal static partial nint EVP_CIPHER_CTX_new();
+
+    /// <summary>Wipes the key, too.</summary>
+    [LibraryImport(Library)]
+    internal static partial void EVP_CIPHER_CTX_free(nint context);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    internal static partial int EVP_CipherInit_ex2(nint context, nint cipher, byte* key, byte* iv, int encrypts, nint parameters);
+
+    /// <summary>At most a record: microseconds, but enough of them to let the collector interrupt.</summary>
+    [LibraryImport(Library)]
+    internal static partial int EVP_CipherUpdate(nint context, byte* output, int* written, byte* input, int length);
+
+    /// <summary>The same for a few bytes, as additional data.</summary>
+    [LibraryImport(Library, EntryPoint = nameof(EVP_CipherUpdate))]
+    [SuppressGCTransition]
+    internal static partial int EVP_CipherUpdateBriefly(nint context, byte* output, int* written, byte* input, int length);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    internal static partial int EVP_CipherFinal_ex(nint context, byte* output, int* written);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    internal static partial int EVP_CIPHER_CTX_ctrl(nint context, int command, int number, byte* pointer);
 }

@@ -107,4 +107,16 @@ internal static unsafe partial class LibSsl
 
     [LibraryImport(Library)]
     internal static partial int SSL_shutdown(nint ssl);
+
+    /// <summary>The line holds a secret of the session; OpenSSL wipes it after the call.</summary>
+    [LibraryImport(Library)]
+    internal static partial void SSL_CTX_set_keylog_callback(nint context, delegate* unmanaged<nint, byte*, void> callback);
+
+    /// <summary>Whether bytes were read that belong to no record that was dealt with.</summary>
+    [LibraryImport(Library)]
+    internal static partial int SSL_has_pending(nint ssl);
+
+    /// <returns>Static text.</returns>
+    [LibraryImport(Library)]
+    internal static partial nint SSL_alert_desc_string_long(int alert);
 }

@@ -26,7 +26,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         Role = context.Role;
         LocalIdentity = context.Identity;
         PeerIdentity = session.Peer;
-        _records = new LibSslRecords(session);
+        _records = TlsRecords.Create(session);
         _input = new TlsReader(this, socket, _records);
         _output = new TlsWriter(this, socket, _records);
         _input.Preload(rest);

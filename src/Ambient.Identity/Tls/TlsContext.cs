@@ -11,12 +11,16 @@ namespace Ambient.Identity.Tls;
 /// </summary>
 public sealed class TlsContext : IDisposable
 {
+    private const string Aes128 = "TLS_AES_128_GCM_SHA256";
+    private const string Aes256 = "TLS_AES_256_GCM_SHA384";
+
     private static readonly byte[] Alpn = [2, (byte)'h', (byte)'2'];
 
-    private TlsContext(SslContextHandle handle, TlsRole role, SpiffeId identity)
+    private TlsContext(SslContextHandle handle, TlsRole role, SpiffeId identity, TlsRecordLayer records)
     {
         Handle = handle;
         Role = role;
+        Records = records;
         Identity = identity;
     }
 
@@ -28,6 +32,8 @@ public sealed class TlsContext : IDisposable
 
     internal SslContextHandle Handle { get; }
 
+    internal TlsRecordLayer Records { get; }
+
     /// <summary>Makes a context.</summary>
     /// <exception cref="OpenSslException">A certificate cannot be read or the key does not fit.</exception>
     public static TlsContext Create(
@@ -35,7 +41,8 @@ public sealed class TlsContext : IDisposable
         SpiffeId identity,
         IReadOnlyList<CertificateDetails> chain,
         IReadOnlyList<CertificateDetails> roots,
-        PrivateKey key)
+        PrivateKey key,
+        TlsOptions options)
     {
         LibCrypto.ERR_clear_error();
         var handle = new SslContextHandle(LibSsl.SSL_CTX_new(LibSsl.TLS_method()));
@@ -43,10 +50,10 @@ public sealed class TlsContext : IDisposable
         try
         {
             var context = handle.DangerousGetHandle();
-            Configure(context, role);
+            Configure(context, role, options);
             Present(context, chain, key);
             Trust(context, roots);
-            return new TlsContext(handle, role, identity);
+            return new TlsContext(handle, role, identity, options.Records);
         }
         catch
         {
@@ -58,17 +65,21 @@ public sealed class TlsContext : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
 
-    private static unsafe void Configure(nint context, TlsRole role)
+    private static unsafe void Configure(nint context, TlsRole role, TlsOptions options)
     {
         Check(LibSsl.SSL_CTX_ctrl(context, LibSsl.CtrlMinVersion, LibSsl.Tls13, 0) == 1, "require TLS 1.3");
         Check(LibSsl.SSL_CTX_ctrl(context, LibSsl.CtrlMaxVersion, LibSsl.Tls13, 0) == 1, "require TLS 1.3");
-        Check(
-            LibSsl.SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256") == 1,
-            "choose the cipher suites");
+        var suites = options.PreferredCipher == TlsCipher.Aes128Gcm ? $"{Aes128}:{Aes256}" : $"{Aes256}:{Aes128}";
+        Check(LibSsl.SSL_CTX_set_ciphersuites(context, suites) == 1, "choose the cipher suites");
         LibSsl.SSL_CTX_set_options(context, LibSsl.Options);
         LibSsl.SSL_CTX_ctrl(context, LibSsl.CtrlMode, LibSsl.Modes, 0);
         LibSsl.SSL_CTX_ctrl(context, LibSsl.CtrlSessionCacheMode, 0, 0);
         LibSsl.SSL_CTX_set_num_tickets(context, 0);
+        if (options.Records == TlsRecordLayer.Evp)
+        {
+            LibSsl.SSL_CTX_set_keylog_callback(context, &TlsSession.TakeSecret);
+        }
+
         LibSsl.SSL_CTX_set_verify(context, LibSsl.VerifyPeerAlways, &TlsSession.VerifyCertificate);
         if (role == TlsRole.Server)
         {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Ambient.Identity.OpenSsl;
+using Ambient.Identity.Tls.Records;
 
 namespace Ambient.Identity.Tls;
 
@@ -32,13 +33,7 @@ internal static class TlsFailures
             258 or 193 or 235 or 101 or 396 => new TlsException(
                 TlsFailure.NothingInCommon,
                 $"Nothing in common with the peer ({text}); we speak TLS 1.3 with AES-GCM and ALPN h2."),
-            // Of these alerts protocol_version, handshake_failure and no_application_protocol are about settings.
-            AlertOffset + 70 or AlertOffset + 40 or AlertOffset + 120 => new TlsException(
-                TlsFailure.NothingInCommon,
-                $"The peer refused the handshake ({text}); we speak TLS 1.3 with AES-GCM and ALPN h2, and the peer may not."),
-            > AlertOffset and <= AlertOffset + 255 => new TlsException(
-                TlsFailure.RefusedByPeer,
-                $"The peer refused us ({text}); its log says why. It may not trust our CA, or not expect our identity."),
+            var reason and > AlertOffset and <= AlertOffset + 255 => FromAlert((byte)(reason - AlertOffset)),
             _ => new TlsException(
                 TlsFailure.Protocol,
                 duringHandshake
@@ -46,6 +41,26 @@ internal static class TlsFailures
                     : $"The TLS session broke ({text}); something between us may change bytes."),
         };
     }
+
+    /// <summary>Explains an alert that ended the session.</summary>
+    public static TlsException FromAlert(byte alert)
+    {
+        var text = $"alert {alert}, {Marshal.PtrToStringUTF8(LibSsl.SSL_alert_desc_string_long(alert)) ?? "unknown"}";
+        return alert switch
+        {
+            // protocol_version, handshake_failure and no_application_protocol are about settings.
+            70 or 40 or 120 => new TlsException(
+                TlsFailure.NothingInCommon,
+                $"The peer refused the handshake ({text}); we speak TLS 1.3 with AES-GCM and ALPN h2, and the peer may not."),
+            _ => new TlsException(
+                TlsFailure.RefusedByPeer,
+                $"The peer refused us ({text}); its log says why. It may not trust our CA, or not expect our identity."),
+        };
+    }
+
+    /// <summary>Explains what a peer's record broke the session with.</summary>
+    public static TlsException FromRecord(AlertException wrong) => new(
+        TlsFailure.Protocol, $"The TLS session broke: {wrong.Message}; the peer is at fault, or something between us changes bytes.");
 
     /// <summary>Explains why OpenSSL refused a certificate of the peer's chain.</summary>
     /// <param name="code">X509_V_ERR_….</param>

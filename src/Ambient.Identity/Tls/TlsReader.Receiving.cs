@@ -100,8 +100,8 @@ internal sealed partial class TlsReader
             var length = RecordLength(buffer);
             if (length > TlsRecords.MaxRecord)
             {
-                _failure = new TlsException(TlsFailure.Protocol, $"{_connection.Describe()}: a record is larger than TLS allows.");
-                return true;
+                // It will never be whole: its header is enough to refuse it.
+                length = TlsRecords.HeaderSize;
             }
 
             if (_receivedEnd - _receivedStart < length)

@@ -1,3 +1,5 @@
+using Ambient.Identity.Tls.Records;
+
 namespace Ambient.Identity.Tls;
 
 /// <summary>What a record held: a part of the record's own bytes, now opened.</summary>
@@ -30,10 +32,26 @@ internal abstract class TlsRecords : IDisposable
     /// <summary>A whole record with its header, or a slot to make one in.</summary>
     public const int MaxRecord = HeaderSize + MaxCiphertext;
 
+    /// <summary>The version in the header of every record (RFC 8446 §5.2).</summary>
+    public const ushort Version = 0x303;
+
     /// <summary>What to send after <see cref="Open"/> has thrown: an alert, or nothing. Valid until the thread's next call.</summary>
     public abstract ReadOnlySpan<byte> Farewell { get; }
 
-    /// <summary>Opens one whole record.</summary>
+    /// <summary>Takes over an established session.</summary>
+    /// <exception cref="TlsException">It cannot be taken over.</exception>
+    public static TlsRecords Create(TlsSession session)
+    {
+        if (session.TakeSecrets() is not { } secrets)
+        {
+            return new LibSslRecords(session);
+        }
+
+        session.Dispose();
+        return new EvpRecords(session.Role, secrets);
+    }
+
+    /// <summary>Opens one whole record. Of one that is larger than <see cref="MaxRecord"/> the header is enough.</summary>
     /// <exception cref="TlsException">It breaks the session.</exception>
     public abstract RecordContent Open(Span<byte> record);
 
@@ -47,36 +65,4 @@ internal abstract class TlsRecords : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
-}
-
-/// <summary>Records made and opened by libssl, which costs a copy each way: the plain and proven choice.</summary>
-internal sealed class LibSslRecords(TlsSession session) : TlsRecords
-{
-    public override ReadOnlySpan<byte> Farewell => TlsSession.Output;
-
-    public override RecordContent Open(Span<byte> record)
-    {
-        var length = session.Open(record, out var closed);
-        return new RecordContent(0, length, closed);
-    }
-
-    public override int Seal(Span<byte> slot, int payload)
-    {
-        session.Seal(slot.Slice(HeaderSize, payload));
-        return TakeOutput(slot);
-    }
-
-    public override int Close(Span<byte> slot)
-    {
-        session.Close();
-        return TakeOutput(slot);
-    }
-
-    public override void Dispose() => session.Dispose();
-
-    private static int TakeOutput(Span<byte> slot)
-    {
-        TlsSession.Output.CopyTo(slot);
-        return TlsSession.Output.Length;
-    }
 }

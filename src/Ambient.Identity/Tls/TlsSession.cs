@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Ambient.Api;
 using Ambient.Identity.Certificates;
 using Ambient.Identity.OpenSsl;
+using Ambient.Identity.Tls.Records;
 
 namespace Ambient.Identity.Tls;
 
@@ -29,6 +30,7 @@ internal sealed unsafe class TlsSession : IDisposable
     private readonly SslHandle _handle;
     private readonly nint _ssl;
     private readonly PeerPolicy _policy;
+    private TrafficSecrets? _secrets;
     private TlsException? _failure;
     private bool _accepted;
 
@@ -36,6 +38,7 @@ internal sealed unsafe class TlsSession : IDisposable
     {
         _policy = policy;
         Role = context.Role;
+        _secrets = context.Records == TlsRecordLayer.Evp ? new TrafficSecrets() : null;
         LibCrypto.ERR_clear_error();
         var inUse = false;
         try
@@ -177,7 +180,33 @@ internal sealed unsafe class TlsSession : IDisposable
         End();
     }
 
-    public void Dispose() => _handle.Dispose();
+    /// <summary>
+    /// After the handshake: hands over the secrets for records of our own, for the caller to dispose; null if libssl makes the
+    /// records. It has taken nothing then of what follows the handshake, and sent nothing.
+    /// </summary>
+    /// <exception cref="TlsException">It has, or has not told the secrets.</exception>
+    public TrafficSecrets? TakeSecrets()
+    {
+        if (_secrets is { } secrets && (!secrets.AreKnown || LibSsl.SSL_has_pending(_ssl) != 0))
+        {
+            throw new TlsException(TlsFailure.Protocol, "libssl ended the handshake without handing over the records that follow.");
+        }
+
+        secrets = _secrets;
+        _secrets = null;
+        return secrets;
+    }
+
+    public void Dispose()
+    {
+        _secrets?.Dispose();
+        _handle.Dispose();
+    }
+
+    /// <summary>Called by OpenSSL with each secret of the running handshake. Nothing but the keys of its records is made of them.</summary>
+    [UnmanagedCallersOnly]
+    internal static void TakeSecret(nint ssl, byte* line) =>
+        _running!._secrets?.TakeLine(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(line));
 
     /// <summary>Called by OpenSSL for each certificate of the peer's chain, from the root down, with its own verdict.</summary>
     [UnmanagedCallersOnly]

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using Ambient.Api;
+using Ambient.Identity.Tls;
 using Ambient.Mesh.State;
 using Ambient.Telemetry.Servers;
 
@@ -50,6 +51,11 @@ internal static class EnvironmentConfiguration
             XdsHeaders = [.. reader.WithPrefix("XDS_HEADER_").Select(Header)],
             CaHeaders = [.. reader.WithPrefix("CA_HEADER_").Select(Header)],
             SecretTtl = reader.Duration("SECRET_TTL", TimeSpan.FromHours(24)),
+            Tls = new TlsOptions
+            {
+                Records = reader.Choice("TLS_RECORDS", TlsRecordLayer.Evp, ("evp", TlsRecordLayer.Evp), ("libssl", TlsRecordLayer.LibSsl)),
+                PreferredCipher = reader.Choice("TLS_CIPHER", TlsCipher.Aes128Gcm, ("aes128", TlsCipher.Aes128Gcm), ("aes256", TlsCipher.Aes256Gcm)),
+            },
             LocalXdsPath = reader.Text("LOCAL_XDS_PATH"),
             LocalXds = reader.Text("LOCAL_XDS"),
             WorkerThreads = WorkerThreadCount.Read(reader),

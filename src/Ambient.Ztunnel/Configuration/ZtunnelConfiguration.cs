@@ -1,4 +1,5 @@
 using Ambient.Api;
+using Ambient.Identity.Tls;
 using Ambient.Mesh.State;
 using Ambient.Telemetry.Servers;
 
@@ -67,6 +68,9 @@ public sealed record ZtunnelConfiguration
 
     /// <summary>Validity to ask of certificates (SECRET_TTL).</summary>
     public TimeSpan SecretTtl { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>How tunnels are encrypted (TLS_RECORDS, TLS_CIPHER).</summary>
+    public TlsOptions Tls { get; init; } = TlsOptions.Default;
 
     /// <summary>A mesh in a file instead of a control plane (LOCAL_XDS_PATH).</summary>
     public string? LocalXdsPath { get; init; }

@@ -1,3 +1,4 @@
+using Ambient.Identity.Tls;
 using Ambient.Mesh.State;
 using Ambient.Ztunnel.Configuration;
 
@@ -37,6 +38,18 @@ public sealed class EnvironmentConfigurationTests
     [InlineData("0", 0)]
     public void Threads_are_a_number_or_a_share(string text, int threads) =>
         Assert.Equal(threads == 0 ? Environment.ProcessorCount : threads, Read(("ZTUNNEL_WORKER_THREADS", text)).WorkerThreads);
+
+    [Fact]
+    public void Tunnels_are_encrypted_as_told()
+    {
+        Assert.Equal(TlsOptions.Default, Read().Tls);
+        Assert.Equal(
+            new TlsOptions { Records = TlsRecordLayer.LibSsl, PreferredCipher = TlsCipher.Aes256Gcm },
+            Read(("TLS_RECORDS", "libssl"), ("TLS_CIPHER", "aes256")).Tls);
+        Assert.Equal(
+            new TlsOptions { Records = TlsRecordLayer.Evp, PreferredCipher = TlsCipher.Aes128Gcm },
+            Read(("TLS_RECORDS", "evp"), ("TLS_CIPHER", "aes128")).Tls);
+    }
 
     [Theory]
     [InlineData("500ms", 500)]
@@ -78,6 +91,8 @@ public sealed class EnvironmentConfigurationTests
     [InlineData("HTTP2_CONNECTION_WINDOW_SIZE", "65535", "HTTP2_CONNECTION_WINDOW_SIZE=65535 is smaller than HTTP2_STREAM_WINDOW_SIZE")]
     [InlineData("ZTUNNEL_WORKER_THREADS", "many", "ZTUNNEL_WORKER_THREADS=many is not a number of threads, a share such as 25%")]
     [InlineData("ZTUNNEL_CPU_LIMIT", "x", "ZTUNNEL_CPU_LIMIT=x is not a quantity of CPUs such as 2 or 500m")]
+    [InlineData("TLS_RECORDS", "kernel", "TLS_RECORDS=kernel is not one of evp, libssl")]
+    [InlineData("TLS_CIPHER", "rc4", "TLS_CIPHER=rc4 is not one of aes128, aes256")]
     [InlineData("LOCAL_XDS_PATH", "/no/such/file", "LOCAL_XDS_PATH=/no/such/file is no file that can be read")]
     [InlineData("PROXY_CONFIG", "[", "PROXY_CONFIG=[ is not YAML at line")]
     [InlineData("PROXY_CONFIG", "{statsPort: x}", "holds statsPort: x, which is no port")]

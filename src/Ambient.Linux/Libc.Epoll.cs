@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ambient.Linux.Faults;
 
 namespace Ambient.Linux;
 
@@ -13,6 +14,7 @@ internal static unsafe partial class Libc
 
     public const int EpollAdd = 1;
     public const int EpollDelete = 2;
+    public const int EpollModify = 3;
 
     private const int CloseOnExec = 0x80000;
 
@@ -23,10 +25,10 @@ internal static unsafe partial class Libc
     private static partial int EventDescriptor(uint initial, int flags);
 
     [LibraryImport(Library, EntryPoint = "epoll_ctl", SetLastError = true)]
-    public static partial int EpollControl(int epoll, int operation, int descriptor, byte* change);
+    public static partial int EpollControlItself(int epoll, int operation, int descriptor, byte* change);
 
     [LibraryImport(Library, EntryPoint = "epoll_wait", SetLastError = true)]
-    public static partial int EpollWait(int epoll, byte* events, int capacity, int timeoutMilliseconds);
+    public static partial int EpollWaitItself(int epoll, byte* events, int capacity, int timeoutMilliseconds);
 
     [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int descriptor, void* buffer, nuint length);
@@ -35,6 +37,21 @@ internal static unsafe partial class Libc
     public static partial nint Write(int descriptor, void* buffer, nuint length);
 
     public static int EpollCreate() => EpollCreate(CloseOnExec);
+
+    public static int EpollControl(int epoll, int operation, int descriptor, byte* change)
+    {
+        if (FaultInjection.Calls is { } faults)
+        {
+            faults.Registering(epoll, operation, descriptor, change);
+        }
+
+        return EpollControlItself(epoll, operation, descriptor, change);
+    }
+
+    public static int EpollWait(int epoll, byte* events, int capacity, int timeoutMilliseconds) =>
+        FaultInjection.Calls is { } faults
+            ? faults.Wait(epoll, events, capacity, timeoutMilliseconds)
+            : EpollWaitItself(epoll, events, capacity, timeoutMilliseconds);
 
     /// <summary>A non-blocking counter that wakes a loop.</summary>
     public static int EventDescriptor() => EventDescriptor(0, CloseOnExec | 0x800);

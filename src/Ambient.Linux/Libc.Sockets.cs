@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ambient.Linux.Faults;
 
 namespace Ambient.Linux;
 
@@ -45,7 +46,7 @@ internal static unsafe partial class Libc
     public static partial int Listen(int socket, int backlog);
 
     [LibraryImport(Library, EntryPoint = "connect", SetLastError = true)]
-    public static partial int Connect(int socket, byte* address, int length);
+    public static partial int ConnectItself(int socket, byte* address, int length);
 
     [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(int socket, int how);
@@ -65,8 +66,24 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "socketpair", SetLastError = true)]
     public static partial int SocketPair(int family, int type, int protocol, int* descriptors);
 
+    public static int Connect(int socket, byte* address, int length)
+    {
+        if (FaultInjection.Calls is { } faults && faults.RefusesConnect(*(ushort*)address))
+        {
+            Marshal.SetLastPInvokeError((int)Errno.ECONNREFUSED);
+            return -1;
+        }
+
+        return ConnectItself(socket, address, length);
+    }
+
     public static IoResult Receive(int socket, byte* buffer, int length)
     {
+        if (FaultInjection.Calls is { } faults && faults.Stalls("recv", socket, ref length))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         var count = _recv(socket, buffer, (nuint)length, 0);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
@@ -74,6 +91,11 @@ internal static unsafe partial class Libc
 
     public static IoResult Send(int socket, byte* buffer, int length)
     {
+        if (FaultInjection.Calls is { } faults && faults.Stalls("send", socket, ref length))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         var count = _send(socket, buffer, (nuint)length, MessageNoSignal);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
@@ -88,6 +110,12 @@ internal static unsafe partial class Libc
 
     public static IoResult SendMessage(int socket, MessageHeader* message)
     {
+        if (FaultInjection.Calls is { } faults
+            && faults.StallsVector("sendmsg", socket, message->Segments, ref message->SegmentCount))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         var count = _sendMessage(socket, message, MessageNoSignal);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
@@ -95,6 +123,12 @@ internal static unsafe partial class Libc
 
     public static IoResult ReceiveMessage(int socket, MessageHeader* message)
     {
+        if (FaultInjection.Calls is { } faults
+            && faults.StallsVector("recvmsg", socket, message->Segments, ref message->SegmentCount))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         var count = _receiveMessage(socket, message, MessageCloseOnExec);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
@@ -106,6 +140,16 @@ internal static unsafe partial class Libc
     /// <param name="peerLength">In: the room; out: the address's length.</param>
     public static IoResult Accept(int socket, byte* peer, int* peerLength)
     {
+        if (FaultInjection.Calls is { } faults && faults.RefusesAccept(socket) is { } refusal)
+        {
+            return new IoResult(0, refusal);
+        }
+
+        return AcceptItself(socket, peer, peerLength);
+    }
+
+    public static IoResult AcceptItself(int socket, byte* peer, int* peerLength)
+    {
         var descriptor = _accept(socket, peer, peerLength, NonBlockingCloseOnExec);
         var error = Volatile.Read(ref *ErrnoLocation());
         return descriptor >= 0 ? new IoResult(descriptor, Errno.None) : new IoResult(0, (Errno)error);
@@ -114,6 +158,11 @@ internal static unsafe partial class Libc
     /// <summary>Moves bytes between a socket and a pipe without copying them to user space; never blocks.</summary>
     public static IoResult Splice(int from, int to, int length)
     {
+        if (FaultInjection.Calls is { } faults && faults.StallsSplice(from, to, ref length))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         const uint MoveNonBlocking = 0x1 | 0x2;
         var count = _splice(from, null, to, null, (nuint)length, MoveNonBlocking);
         var error = Volatile.Read(ref *ErrnoLocation());

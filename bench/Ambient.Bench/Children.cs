@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
 
 namespace Ambient.Bench;
 
@@ -8,13 +6,16 @@ namespace Ambient.Bench;
 internal static class Children
 {
     /// <summary>A tool is stuck if it takes longer than this; loads bring their own time.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>This program, to be started again for a part.</summary>
+    public static string Self => Environment.ProcessPath!;
 
     /// <summary>Runs a program to its end and returns what it printed.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message holds its own words.</exception>
     public static async Task<string> RunAsync(string program, params string[] arguments)
     {
-        using var process = Start(null, null, program, arguments);
+        using var process = Start(null, program, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(Patience);
@@ -23,65 +24,40 @@ internal static class Children
             : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: exit code {process.ExitCode}: {await error}");
     }
 
-    /// <summary>Starts a program, in a network namespace if one is named.</summary>
-    public static Process Start(string? space, IReadOnlyDictionary<string, string>? environment, string program, params string[] arguments)
+    /// <summary>Starts a program, in a network namespace if one is named, with its standard streams connected to us.</summary>
+    public static Process Start(string? space, string program, params string[] arguments) =>
+        Start(new ProcessStartInfo(), [.. Enter(space), program, .. arguments]);
+
+    /// <summary>
+    /// Starts a program that lives as long as its subject. It writes its log to a file: reading along would cost time that its rivals, which
+    /// log nothing, do not pay for.
+    /// </summary>
+    public static Process StartLogging(
+        string? space, IReadOnlyDictionary<string, string>? environment, string log, string program, params string[] arguments)
     {
-        // nsenter replaces itself with the program, so that the process is the program's own.
-        string[] line = space is null ? [program, .. arguments] : ["nsenter", $"--net=/var/run/netns/{space}", "--", program, .. arguments];
-        var start = new ProcessStartInfo(line[0], line[1..])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = new ProcessStartInfo();
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;
         }
 
-        return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
+        // nsenter and the shell replace themselves with the program, so that the process is the program's own.
+        return Start(start, [.. Enter(space), "sh", "-c", $"exec \"$@\" >>'{log}' 2>&1", "sh", program, .. arguments]);
     }
 
-    /// <summary>Keeps reading what a process prints, so that it never waits for us; the last of it explains a failure.</summary>
-    public static StringBuilder Drain(Process process)
+    private static string[] Enter(string? space) => space is null ? [] : ["nsenter", $"--net=/var/run/netns/{space}", "--"];
+
+    private static Process Start(ProcessStartInfo start, string[] line)
     {
-        const int Kept = 16 * 1024;
-        var text = new StringBuilder();
-        void Keep(object sender, DataReceivedEventArgs line)
+        start.FileName = line[0];
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        foreach (var argument in line[1..])
         {
-            lock (text)
-            {
-                text.AppendLine(line.Data);
-                if (text.Length > Kept)
-                {
-                    text.Remove(0, text.Length - Kept);
-                }
-            }
+            start.ArgumentList.Add(argument);
         }
 
-        process.OutputDataReceived += Keep;
-        process.ErrorDataReceived += Keep;
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return text;
+        return Process.Start(start) ?? throw new InvalidOperationException($"{line[0]} did not start.");
     }
-
-    /// <summary>
-    /// Processor time of a process with all its threads, those that ended included, to 10 ms: fields 14 and 15 of
-    /// <c>/proc/PID/stat</c>, which the kernel scales to the precise run time.
-    /// </summary>
-    public static TimeSpan ProcessorTime(int pid)
-    {
-        const double TicksPerSecond = 100; // USER_HZ, fixed for user space on x86 and arm
-        var stat = File.ReadAllText($"/proc/{pid}/stat");
-        var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return TimeSpan.FromSeconds((long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond);
-    }
-
-    /// <summary>Resident memory of a process, bytes.</summary>
-    public static long Resident(int pid) =>
-        long.Parse(File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
-
-    /// <summary>This program, to be started again for a part.</summary>
-    public static string Self => Environment.ProcessPath!;
 }

@@ -9,8 +9,8 @@ switch (args.FirstOrDefault())
     case "sink":
         await Sink.RunAsync();
         return 0;
-    case "load":
-        Console.WriteLine(await Generator.RunAsync(args[1..]));
+    case "client":
+        await Client.RunAsync(args[1]);
         return 0;
     case "ca":
         await CertificateAuthority.ServeAsync(args[1]);
@@ -23,19 +23,17 @@ switch (args.FirstOrDefault())
 try
 {
     var options = Options.Parse(args);
+    if (options.List)
+    {
+        Console.WriteLine(Catalogue.Text());
+        return 0;
+    }
+
     using var folder = new ScratchFolder();
     using var cubic = new CubicAllowed();
     CertificateAuthority.Create(folder.Path);
-    await using var direct = new DirectSubject();
-    await using var haproxy = new HaproxySubject(folder.Path);
-    await using var ztunnel = new ZtunnelSubject(folder.Path);
-    Subject[] subjects = [direct, ztunnel, haproxy];
-    foreach (var subject in subjects)
-    {
-        await subject.StartAsync();
-    }
-
-    var results = await Measurement.RunAsync(subjects, options);
+    await using var subjects = await RunningSubjects.StartAsync(options, new Surroundings(folder.Path, options.FindZtunnel()));
+    var results = await Measurement.RunAsync(subjects.All, options);
     Report.Write(results, options);
     return 0;
 }

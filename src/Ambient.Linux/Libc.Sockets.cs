@@ -89,6 +89,14 @@ internal static unsafe partial class Libc
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
     }
 
+    /// <summary>Takes bytes off a stream socket without copying them anywhere.</summary>
+    public static IoResult Discard(int socket, int length)
+    {
+        var count = _recv(socket, null, (nuint)length, MessageTruncated);
+        var error = Volatile.Read(ref *ErrnoLocation());
+        return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
+    }
+
     public static IoResult Send(int socket, byte* buffer, int length)
     {
         if (FaultInjection.Calls is { } faults && faults.Stalls("send", socket, ref length))

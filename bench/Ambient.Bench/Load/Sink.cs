@@ -7,19 +7,24 @@ namespace Ambient.Bench.Load;
 
 /// <summary>
 /// The server of every load, chosen by the connection's first byte: <c>S</c> swallows and, at the end of the stream, answers how much
-/// came; <c>E</c> sends back what comes.
+/// came; <c>E</c> sends back what comes; <c>D</c> sends without end.
 /// </summary>
 internal static class Sink
 {
     public const int Port = 7000;
     public const byte Swallow = (byte)'S';
     public const byte Echo = (byte)'E';
+    public const byte Download = (byte)'D';
 
-    /// <summary>Fits what a receive of a fast stream brings.</summary>
+    /// <summary>Fits what a receive of a fast stream brings, and one send of a download.</summary>
     private const int BufferSize = 256 * 1024;
+
+    /// <summary>A stream that has moved so much lets the loop's others go first.</summary>
+    private const int Turn = 1024 * 1024;
 
     public static async Task RunAsync()
     {
+        OpenFileLimit.Raise();
         var loops = Enumerable.Range(0, Environment.ProcessorCount).Select(i => EventLoop.Start($"sink-{i}")).ToList();
         await Task.WhenAll(loops.Select(loop => loop.RunAsync(() => AcceptAsync(loop))));
     }
@@ -32,13 +37,11 @@ internal static class Sink
         listener.Bind(new IPEndPoint(IPAddress.Any, Port));
         listener.Listen(4096);
         var buffer = new byte[BufferSize];
-        var serving = new HashSet<Task>();
         while (true)
         {
             var socket = await listener.AcceptAsync();
             socket.SetNoDelay();
-            serving.RemoveWhere(static task => task.IsCompleted);
-            serving.Add(ServeAsync(socket, buffer));
+            _ = ServeAsync(socket, buffer); // ends with its connection; the process ends with the harness
         }
     }
 
@@ -47,69 +50,102 @@ internal static class Sink
     {
         using (socket)
         {
-            byte mode = 0;
-            var received = 0L;
-            while (true)
+            if (await Streams.ReceiveSomeAsync(socket, buffer) is not (> 0 and var first))
             {
-                var got = socket.TryReceive(buffer);
-                if (got.WouldBlock)
-                {
-                    await socket.WaitReadableAsync();
-                    continue;
-                }
-
-                if (!got.Ok)
-                {
-                    return;
-                }
-
-                if (got.EndOfStream)
-                {
-                    break;
-                }
-
-                var payload = buffer.AsMemory(0, got.Count);
-                if (mode == 0)
-                {
-                    mode = buffer[0];
-                    payload = payload[1..];
-                }
-
-                received += payload.Length;
-                if (mode == Echo && !payload.IsEmpty && !await SendAsync(socket, payload.ToArray()))
-                {
-                    return;
-                }
+                return;
             }
 
-            if (mode == Swallow)
+            switch (buffer[0])
             {
-                var answer = new byte[8];
-                BinaryPrimitives.WriteInt64BigEndian(answer, received);
-                await SendAsync(socket, answer);
+                case Swallow:
+                    await SwallowAsync(socket, first - 1);
+                    break;
+                case Download:
+                    await PourAsync(socket, buffer);
+                    break;
+                case Echo:
+                    await EchoAsync(socket, buffer, first);
+                    break;
+                default:
+                    throw new FormatException($"A client asks for '{(char)buffer[0]}': S, E or D.");
             }
         }
     }
 
-    internal static async Task<bool> SendAsync(TcpSocket socket, ReadOnlyMemory<byte> data)
+    private static async Task SwallowAsync(TcpSocket socket, long received)
     {
-        while (!data.IsEmpty)
+        while (true)
         {
-            var sent = socket.TrySend(data.Span);
-            if (sent.Ok)
+            var gone = socket.TryDiscard(Turn);
+            if (gone.WouldBlock)
             {
-                data = data[sent.Count..];
+                await socket.WaitReadableAsync();
+                continue;
             }
-            else if (sent.WouldBlock)
+
+            if (!gone.Ok)
+            {
+                return;
+            }
+
+            if (gone.EndOfStream)
+            {
+                break;
+            }
+
+            received += gone.Count;
+            await socket.Loop.Yield();
+        }
+
+        var answer = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(answer, received);
+        await Streams.SendAsync(socket, answer);
+    }
+
+    private static async Task EchoAsync(TcpSocket socket, byte[] buffer, int first)
+    {
+        var (offset, count) = (1, first - 1);
+        while (true)
+        {
+            if (count > 0 && socket.TrySend(buffer.AsSpan(offset, count)) is var sent && sent.Count < count)
+            {
+                // Others use the buffer meanwhile.
+                await Streams.SendAsync(socket, buffer.AsSpan(offset + sent.Count, count - sent.Count).ToArray());
+            }
+
+            var got = socket.TryReceive(buffer);
+            while (got.WouldBlock)
+            {
+                await socket.WaitReadableAsync();
+                got = socket.TryReceive(buffer);
+            }
+
+            if (got.Count == 0)
+            {
+                return;
+            }
+
+            (offset, count) = (0, got.Count);
+        }
+    }
+
+    private static async Task PourAsync(TcpSocket socket, byte[] buffer)
+    {
+        while (true)
+        {
+            var sent = socket.TrySend(buffer);
+            if (sent.WouldBlock)
             {
                 await socket.WaitWritableAsync();
             }
+            else if (!sent.Ok)
+            {
+                return;
+            }
             else
             {
-                return false;
+                await socket.Loop.Yield();
             }
         }
-
-        return true;
     }
 }

@@ -8,20 +8,23 @@ internal sealed record Cell(LoadShape Load, string Subject)
     public List<Sample> Samples { get; } = [];
 
     /// <summary>What the load is about: Gbit/s for bulk, operations a second otherwise.</summary>
-    public Spread Rate => Spread.Of(Samples.Select(sample => Load.Kind == "bulk"
+    public Spread Rate => Spread.Of(Samples.Select(sample => Load.IsBulk
         ? sample.Figures.Bytes * 8 / sample.Figures.Seconds / 1e9
         : sample.Figures.Operations / sample.Figures.Seconds));
 
     /// <summary>Processor time of the proxies: seconds per gigabyte for bulk, microseconds per operation otherwise.</summary>
-    public Spread Cost => Spread.Of(Samples.Select(sample => Load.Kind == "bulk"
-        ? sample.ProcessorSeconds / (sample.Figures.Bytes / 1e9)
-        : sample.ProcessorSeconds * 1e6 / sample.Figures.Operations));
+    public Spread Cost => Spread.Of(Samples.Select(sample => Load.IsBulk
+        ? sample.Figures.ProcessorSeconds / (sample.Figures.Bytes / 1e9)
+        : sample.Figures.ProcessorSeconds * 1e6 / sample.Figures.Operations));
 
     /// <summary>Microseconds.</summary>
     public Spread P50 => Spread.Of(Samples.Select(sample => sample.Figures.P50));
 
     /// <summary>Microseconds.</summary>
     public Spread P99 => Spread.Of(Samples.Select(sample => sample.Figures.P99));
+
+    /// <summary>Microseconds.</summary>
+    public Spread P999 => Spread.Of(Samples.Select(sample => sample.Figures.P999));
 
     /// <summary>Jain's index over the streams: 1 where all got the same.</summary>
     public Spread Fairness => Spread.Of(Samples.Select(sample =>

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Ambient.Bench.Results;
 
@@ -10,7 +11,12 @@ internal static class Report
     private const string Begin = "<!-- last run: begin -->";
     private const string End = "<!-- last run: end -->";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     public static void Write(IReadOnlyList<Cell> cells, Options options)
     {
@@ -36,16 +42,16 @@ internal static class Report
             + "median (least–most). CPU and memory are those of both proxies together.");
         foreach (var load in cells.GroupBy(cell => cell.Load))
         {
-            var bulk = load.Key.Kind == "bulk";
+            var bulk = load.Key.IsBulk;
             text.AppendLine().AppendLine($"**{load.Key.Title}**").AppendLine();
             text.AppendLine(bulk
                 ? "| | Gbit/s | CPU s/GB | fairness (Jain) | MB after |\n|---|---|---|---|---|"
-                : "| | per second | p50 µs | p99 µs | CPU µs each | MB after |\n|---|---|---|---|---|---|");
+                : "| | per second | p50 µs | p99 µs | p99.9 µs | CPU µs each | MB after |\n|---|---|---|---|---|---|---|");
             foreach (var cell in load)
             {
                 text.AppendLine(bulk
                     ? $"| {cell.Subject} | {cell.Rate} | {cell.Cost} | {cell.Fairness} | {cell.Memory} |"
-                    : $"| {cell.Subject} | {cell.Rate} | {cell.P50} | {cell.P99} | {cell.Cost} | {cell.Memory} |");
+                    : $"| {cell.Subject} | {cell.Rate} | {cell.P50} | {cell.P99} | {cell.P999} | {cell.Cost} | {cell.Memory} |");
             }
         }
 
@@ -59,7 +65,7 @@ internal static class Report
     private static string Json(IReadOnlyList<Cell> cells) => JsonSerializer.Serialize(
         cells.Select(cell => new
         {
-            load = cell.Load.Title,
+            load = cell.Load.Name,
             subject = cell.Subject,
             samples = cell.Samples.Select(sample => new
             {
@@ -68,8 +74,9 @@ internal static class Report
                 sample.Figures.Operations,
                 sample.Figures.P50,
                 sample.Figures.P99,
+                sample.Figures.P999,
                 sample.Figures.PerStream,
-                sample.ProcessorSeconds,
+                sample.Figures.ProcessorSeconds,
                 sample.Resident,
             }),
         }),

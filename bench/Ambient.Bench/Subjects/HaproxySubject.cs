@@ -1,58 +1,35 @@
-using Ambient.Bench.Load;
-
 namespace Ambient.Bench.Subjects;
 
-/// <summary>Two haproxies with mutual TLS 1.3 between them, each with as many threads as the machine has cores.</summary>
-internal sealed class HaproxySubject(string folder) : Subject("haproxy TLS pair", 2)
+/// <summary>haproxy with as many threads as the machine has cores, a handshake for each connection, its own defaults otherwise.</summary>
+internal sealed class HaproxySubject(SubjectEntry entry, Surroundings surroundings, bool pair) : RelaySubject(entry, surroundings, pair)
 {
-    private const int Redirected = 15001;
-    private const int Tls = 15443;
-
-    protected override async Task StartProxiesAsync()
+    protected override async Task StartProxyAsync(string space, Side side)
     {
-        var client = Path.Combine(folder, "haproxy-client.cfg");
-        var server = Path.Combine(folder, "haproxy-server.cfg");
-        // AES-256 as the node proxies use among themselves.
-        const string Suite = "ciphersuites TLS_AES_256_GCM_SHA384 ssl-min-ver TLSv1.3";
-        await File.WriteAllTextAsync(client, Configuration(
-            $"bind :{Redirected}",
-            $"server peer {ServerAddress}:{Tls} ssl verify required ca-file {folder}/root.pem crt {folder}/client.pem {Suite}"));
-        await File.WriteAllTextAsync(server, Configuration(
-            $"bind :{Tls} ssl crt {folder}/server.pem ca-file {folder}/root.pem verify required {Suite}",
-            $"server sink 127.0.0.1:{Sink.Port}"));
-        await RedirectAsync();
-        RunProxy(ServerSpace, null, "haproxy", "-db", "-f", server);
-        RunProxy(ClientSpace, null, "haproxy", "-db", "-f", client);
-    }
+        var folder = Surroundings.Folder;
+        const string Tls = $"ciphersuites {Suite} ssl-min-ver TLSv1.3";
+        var bind = side.TlsFrom ? $"ssl crt {folder}/server.pem ca-file {folder}/root.pem verify required no-tls-tickets {Tls}" : "";
+        var server = side.TlsTo
+            ? $"ssl crt {folder}/client.pem ca-file {folder}/root.pem verify required verifyhost server no-ssl-reuse {Tls}"
+            : "";
+        await System.IO.File.WriteAllTextAsync(File($"{side.Name}.cfg"), $"""
+            global
+                nbthread {Environment.ProcessorCount}
+                # two sockets each, and pipes of two ends: what the limit of open files leaves room for
+                maxconn 8500
+                maxpipes 1000
+            defaults
+                mode tcp
+                option splice-auto
+                timeout connect 10s
+                timeout client 1h
+                timeout server 1h
+            frontend in
+                bind :{side.Port} {bind}
+                default_backend out
+            backend out
+                server next {side.Target} {server}
 
-    private static string Configuration(string bind, string server) => $"""
-        global
-            nbthread {Environment.ProcessorCount}
-            maxconn 4000
-            ssl-server-verify none
-        defaults
-            mode tcp
-            timeout connect 10s
-            timeout client 1h
-            timeout server 1h
-        frontend in
-            {bind}
-            default_backend out
-        backend out
-            {server}
-
-        """;
-
-    private async Task RedirectAsync()
-    {
-        using var space = Ambient.Linux.NetworkNamespace.Open($"/var/run/netns/{ClientSpace}");
-        await Ambient.Linux.NetworkCommand.NftAsync(space, $$"""
-            table ip capture {
-                chain output {
-                    type nat hook output priority -100; policy accept;
-                    ip daddr {{ServerAddress}} tcp dport {{Sink.Port}} redirect to :{{Redirected}}
-                }
-            }
             """);
+        RunProxy(space, null, side.Name, "haproxy", "-db", "-f", File($"{side.Name}.cfg"));
     }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
 using Ambient.Bench.Load;
 using Ambient.Linux;
 
@@ -10,64 +8,103 @@ namespace Ambient.Bench.Subjects;
 /// A way from a client to a server: two network namespaces joined by a veth pair, a sink in the second, and whatever proxies stand
 /// between. Each has its own, so that all run at the same time and idle ones cost nothing.
 /// </summary>
-internal abstract class Subject(string name, int number) : IAsyncDisposable
+internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly List<(Process Process, StringBuilder Output)> _processes = [];
+    private readonly List<(Process Process, string Log)> _processes = [];
     private readonly List<int> _proxies = [];
+    private readonly List<string> _spaces = [];
+    private ClientProcess? _client;
 
     /// <summary>As the tables name it.</summary>
-    public string Name { get; } = name;
+    public string Name => entry.Name;
 
-    /// <summary>Processor time and memory are these processes'.</summary>
-    public IReadOnlyList<int> Proxies => _proxies;
+    /// <summary>What it is.</summary>
+    public SubjectEntry Entry => entry;
 
-    protected string ClientSpace { get; } = $"abench-{Environment.ProcessId}-{number}c";
+    /// <summary>Processor time and memory are these processes', workers included.</summary>
+    public IReadOnlyList<int> Proxies => [.. _proxies.SelectMany(ProcessFigures.WithChildren)];
 
-    protected string ServerSpace { get; } = $"abench-{Environment.ProcessId}-{number}s";
+    /// <summary>The generator of this subject's loads.</summary>
+    public ClientProcess Client => _client ?? throw new InvalidOperationException($"{Name} has not been started.");
 
-    protected string ClientAddress { get; } = $"10.219.{number}.1";
+    protected Surroundings Surroundings { get; } = surroundings;
 
-    protected string ServerAddress { get; } = $"10.219.{number}.2";
+    protected string ClientSpace => Space("c");
 
-    /// <summary>Builds the namespaces, starts sink and proxies, and waits until a connection gets through.</summary>
+    protected string ServerSpace => Space("s");
+
+    protected string ClientAddress => $"10.219.{entry.Number}.1";
+
+    protected string ServerAddress => $"10.219.{entry.Number}.2";
+
+    /// <summary>Where the client connects to.</summary>
+    protected virtual int TargetPort => Sink.Port;
+
+    /// <summary>Builds the namespaces, starts sink, proxies and client, and waits until a connection gets through.</summary>
     public async Task StartAsync()
     {
-        foreach (var space in new[] { ClientSpace, ServerSpace })
-        {
-            await Children.RunAsync("ip", "netns", "add", space);
-            await Children.RunAsync("ip", "-n", space, "link", "set", "lo", "up");
-        }
-
+        await AddSpaceAsync(ClientSpace);
+        await AddSpaceAsync(ServerSpace);
         await Children.RunAsync("ip", "-n", ClientSpace, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", ServerSpace);
         foreach (var (space, address) in new[] { (ClientSpace, ClientAddress), (ServerSpace, ServerAddress) })
         {
             await Children.RunAsync("ip", "-n", space, "addr", "add", $"{address}/24", "dev", "eth0");
             await Children.RunAsync("ip", "-n", space, "link", "set", "eth0", "up");
             await Children.RunAsync("ip", "-n", space, "route", "add", "default", "dev", "eth0");
-            // The same for all subjects, and none that paces: bbr, many hosts' default, halves what a local link carries.
-            using var handle = NetworkNamespace.Open($"/var/run/netns/{space}");
-            handle.WriteText("/proc/sys/net/ipv4/tcp_congestion_control", "cubic");
-            handle.WriteText("/proc/sys/net/ipv4/ip_local_port_range", "10240 65000");
         }
 
-        Run(ServerSpace, null, Children.Self, "sink");
+        Run(ServerSpace, null, "sink", Children.Self, "sink");
         await StartProxiesAsync();
+        _client = new ClientProcess(ClientSpace, $"{ServerAddress}:{TargetPort}");
         await WaitUntilItWorksAsync();
     }
 
-    /// <summary>Puts one load on it and returns what the client measured and what the proxies used.</summary>
-    public async Task<Sample> MeasureAsync(LoadShape load, double seconds)
+    /// <summary>Does a load, and returns what client and kernel measured.</summary>
+    public async Task<Sample> MeasureAsync(LoadRequest load, bool pinned)
     {
-        var before = Proxies.Sum(pid => Children.ProcessorTime(pid).TotalSeconds);
-        var figures = await LoadAsync(load, seconds);
-        var used = Proxies.Sum(pid => Children.ProcessorTime(pid).TotalSeconds) - before;
-        return new Sample(figures, used, Proxies.Sum(Children.Resident));
+        var proxies = Proxies;
+        int[] all = [.. proxies, _client!.Process, .. _processes.Select(child => child.Process.Id)];
+        try
+        {
+            if (pinned)
+            {
+                ProcessFigures.Pin(all, core: 0);
+            }
+
+            return new Sample(await AskAsync(load with { Processes = [.. proxies] }), ProcessFigures.Resident(proxies));
+        }
+        finally
+        {
+            if (pinned)
+            {
+                ProcessFigures.Pin(all, core: null);
+            }
+        }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Asks the client for something.</summary>
+    /// <exception cref="InvalidOperationException">It failed; the message holds what the subject's processes have said.</exception>
+    public async Task<LoadFigures> AskAsync(LoadRequest load)
     {
+        try
+        {
+            return await Client.AskAsync(load);
+        }
+        catch (InvalidOperationException failure)
+        {
+            throw new InvalidOperationException($"{Name}, {load.Kind}: {failure.Message}\n{Complaints()}");
+        }
+    }
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        if (_client is not null)
+        {
+            await _client.DisposeAsync();
+        }
+
         foreach (var (process, _) in _processes)
         {
             process.Kill(entireProcessTree: true);
@@ -75,7 +112,7 @@ internal abstract class Subject(string name, int number) : IAsyncDisposable
             process.Dispose();
         }
 
-        foreach (var space in new[] { ClientSpace, ServerSpace }.Where(space => File.Exists($"/var/run/netns/{space}")))
+        foreach (var space in _spaces.Where(space => File.Exists($"/var/run/netns/{space}")))
         {
             await Children.RunAsync("ip", "netns", "delete", space);
         }
@@ -84,31 +121,30 @@ internal abstract class Subject(string name, int number) : IAsyncDisposable
     /// <summary>Starts what stands between; nothing for a direct way.</summary>
     protected abstract Task StartProxiesAsync();
 
-    protected void Run(string space, IReadOnlyDictionary<string, string>? environment, string program, params string[] arguments)
+    /// <summary>The name of a namespace of this subject.</summary>
+    protected string Space(string suffix) => $"abench-{Environment.ProcessId}-{entry.Number}{suffix}";
+
+    /// <summary>Adds a namespace; it goes with the subject.</summary>
+    protected async Task AddSpaceAsync(string space)
     {
-        var process = Children.Start(space, environment, program, arguments);
-        _processes.Add((process, Children.Drain(process)));
+        _spaces.Add(space);
+        await Children.RunAsync("ip", "netns", "add", space);
+        await Children.RunAsync("ip", "-n", space, "link", "set", "lo", "up");
+        using var handle = NetworkNamespace.Open($"/var/run/netns/{space}");
+        NamespaceSettings.Apply(handle);
+    }
+
+    protected void Run(string space, IReadOnlyDictionary<string, string>? environment, string name, string program, params string[] arguments)
+    {
+        var log = Surroundings.File($"{entry.Name}-{name}.log");
+        _processes.Add((Children.StartLogging(space, environment, log, program, arguments), log));
     }
 
     /// <summary>As <see cref="Run"/>; its processor time and memory count.</summary>
-    protected void RunProxy(string space, IReadOnlyDictionary<string, string>? environment, string program, params string[] arguments)
+    protected void RunProxy(string space, IReadOnlyDictionary<string, string>? environment, string name, string program, params string[] arguments)
     {
-        Run(space, environment, program, arguments);
+        Run(space, environment, name, program, arguments);
         _proxies.Add(_processes[^1].Process.Id);
-    }
-
-    private async Task<LoadFigures> LoadAsync(LoadShape load, double seconds)
-    {
-        using var process = Children.Start(
-            ClientSpace, null, Children.Self, "load", load.Kind,
-            load.Connections.ToString(CultureInfo.InvariantCulture), load.MessageSize.ToString(CultureInfo.InvariantCulture),
-            seconds.ToString(CultureInfo.InvariantCulture), ServerAddress);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(seconds) + Patience);
-        return process.ExitCode == 0
-            ? System.Text.Json.JsonSerializer.Deserialize<LoadFigures>(await output)!
-            : throw new InvalidOperationException($"{Name}, {load.Title}: {await error}\n{Complaints()}");
     }
 
     private async Task WaitUntilItWorksAsync()
@@ -118,30 +154,31 @@ internal abstract class Subject(string name, int number) : IAsyncDisposable
         {
             try
             {
-                await LoadAsync(new LoadShape("", "pingpong", 1, 1), 0.05);
+                await AskAsync(new LoadRequest { Kind = LoadKind.PingPong, Seconds = 0.05 });
                 return;
             }
             catch (InvalidOperationException) when (watch.Elapsed < Patience)
             {
                 // its proxies are still starting
+                await Task.Delay(50);
             }
         }
     }
 
+    /// <summary>The last of what each process has printed.</summary>
     private string Complaints() => string.Join('\n', _processes.Select(child =>
-    {
-        lock (child.Output)
-        {
-            return child.Output.ToString();
-        }
-    }));
+        string.Join('\n', File.ReadLines(child.Log).TakeLast(20).Prepend($"--- {Path.GetFileName(child.Log)}"))));
 }
-
-/// <summary>One kind of load.</summary>
-internal sealed record LoadShape(string Title, string Kind, int Connections, int MessageSize);
 
 /// <summary>One measurement.</summary>
 /// <param name="Figures">What the client measured.</param>
-/// <param name="ProcessorSeconds">What the proxies used.</param>
-/// <param name="Resident">Their memory afterwards, bytes.</param>
-internal sealed record Sample(LoadFigures Figures, double ProcessorSeconds, long Resident);
+/// <param name="Resident">The proxies' memory afterwards, bytes.</param>
+internal sealed record Sample(LoadFigures Figures, long Resident);
+
+/// <summary>What subjects need of the run that they are part of.</summary>
+/// <param name="Folder">For keys, configurations and logs; gone with the run.</param>
+/// <param name="Ztunnel">The program to measure.</param>
+internal sealed record Surroundings(string Folder, string Ztunnel)
+{
+    public string File(string name) => Path.Combine(Folder, name);
+}

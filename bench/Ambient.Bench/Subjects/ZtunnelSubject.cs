@@ -4,69 +4,66 @@ using Ambient.NodeAgent.Capture;
 namespace Ambient.Bench.Subjects;
 
 /// <summary>
-/// Two of our node proxies, each in the namespace of its pod (dedicated mode), with the rules that the node agent installs, static
-/// configuration, and a certificate authority on each side's loopback.
+/// Two of our node proxies as in production: each serves its node from a namespace of its own, is handed its pod by the node agent's
+/// server, and captures it with the node agent's rules.
 /// </summary>
-internal sealed class ZtunnelSubject(string folder) : Subject("ztunnel pair", 3)
+internal class ZtunnelSubject(SubjectEntry entry, Surroundings surroundings, params (string Name, string Value)[] settings)
+    : Subject(entry, surroundings)
 {
+    private readonly List<ZtunnelNode> _nodes = [];
+
     protected override async Task StartProxiesAsync()
     {
-        var state = Path.Combine(folder, "state.yaml");
-        await File.WriteAllTextAsync(state, $"""
-            workloads:
-            {Workload("client", ClientAddress)}
-            {Workload("server", ServerAddress)}
-            services: []
-            policies: []
-
-            """);
-        foreach (var (space, name) in new[] { (ServerSpace, "server"), (ClientSpace, "client") })
+        var mesh = Surroundings.File($"{Name}.yaml");
+        (string Name, string Address, string Space)[] pods = [("client", ClientAddress, ClientSpace), ("server", ServerAddress, ServerSpace)];
+        await MeshFile.WriteAsync(mesh, pods.Where(InMesh).Select(pod => (pod.Name, pod.Address, NodeName(pod.Name))));
+        foreach (var pod in pods.Where(InMesh).Reverse())
         {
-            using var handle = NetworkNamespace.Open($"/var/run/netns/{space}");
-            await new PodCapture(new NftablesBackend()).ApplyAsync(handle, new CaptureOptions { IPv6 = false }, default);
-            Run(space, null, Children.Self, "ca", folder);
-            RunProxy(space, Environment(state, name), Program());
+            await CaptureAsync(pod.Space);
+            await StartNodeAsync(pod.Name, pod.Space, mesh);
         }
     }
 
-    private Dictionary<string, string> Environment(string state, string name) => new()
+    public override async ValueTask DisposeAsync()
     {
-        ["PROXY_MODE"] = "dedicated",
-        ["PROXY_WORKLOAD_INFO"] = $"bench/{name}/{name}",
-        ["PACKET_MARK"] = "1337",
-        ["NODE_NAME"] = name,
-        ["XDS_ADDRESS"] = "",
-        ["LOCAL_XDS_PATH"] = state,
-        ["CA_ADDRESS"] = $"https://localhost:{CertificateAuthority.Port}",
-        ["CA_ROOT_CA"] = Path.Combine(folder, "root.pem"),
-        ["AUTH_TOKEN"] = "bench",
-        ["IPV6_ENABLED"] = "false",
-        ["ZTUNNEL_WORKER_THREADS"] = "0",
-    };
-
-    private static string Workload(string name, string address) => $"""
-        - uid: bench//Pod/bench/{name}
-          name: {name}
-          namespace: bench
-          serviceAccount: {name}
-          workloadIps: ["{address}"]
-          protocol: HBONE
-          node: {name}
-          network: ""
-          trustDomain: cluster.local
-          canonicalName: {name}
-          canonicalRevision: v1
-          workloadName: {name}
-          workloadType: deployment
-          clusterId: Kubernetes
-          services: {"{}"}
-        """;
-
-    /// <summary>Beside this program's own folder, where the build puts it.</summary>
-    private static string Program()
-    {
-        var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var path = Path.Combine(own.Parent!.Parent!.FullName, "Ambient.Ztunnel", own.Name, "Ambient.Ztunnel");
-        return File.Exists(path) ? path : throw new InvalidOperationException($"{path} is missing: build bench/Ambient.Bench, which builds it too.");
+        await base.DisposeAsync();
+        foreach (var node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
     }
+
+    /// <summary>Whether a pod is captured and known to the mesh.</summary>
+    protected virtual bool InMesh((string Name, string Address, string Space) pod) => true;
+
+    private static async Task CaptureAsync(string space)
+    {
+        using var handle = NetworkNamespace.Open($"/var/run/netns/{space}");
+        await new PodCapture(new NftablesBackend()).ApplyAsync(handle, new CaptureOptions { IPv6 = false }, default);
+    }
+
+    private async Task StartNodeAsync(string pod, string podSpace, string mesh)
+    {
+        var space = Space($"{pod[0]}n");
+        await AddSpaceAsync(space);
+        Run(space, null, $"{pod}-ca", Children.Self, "ca", Surroundings.Folder);
+        var node = new ZtunnelNode(NodeName(pod), Surroundings);
+        _nodes.Add(node);
+        node.Add(pod, podSpace);
+        var environment = node.Environment(mesh);
+        foreach (var (name, value) in settings)
+        {
+            environment[name] = value;
+        }
+
+        RunProxy(space, environment, pod, Surroundings.Ztunnel);
+    }
+
+    private string NodeName(string pod) => $"{Name}-{pod}";
+}
+
+/// <summary>One of our node proxies; the server is outside the mesh, so what it carries stays plaintext.</summary>
+internal sealed class PassthroughSubject(SubjectEntry entry, Surroundings surroundings) : ZtunnelSubject(entry, surroundings)
+{
+    protected override bool InMesh((string Name, string Address, string Space) pod) => pod.Name == "client";
 }

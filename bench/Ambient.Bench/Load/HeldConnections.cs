@@ -1,0 +1,35 @@
+using System.Net;
+using Ambient.Linux;
+
+namespace Ambient.Bench.Load;
+
+/// <summary>Connections that have exchanged one byte and then stay idle.</summary>
+internal sealed class HeldConnections(EventLoop loop, IPEndPoint target)
+{
+    /// <summary>Opened at a time: enough to be quick, and no more than listeners' backlogs take.</summary>
+    private const int AtATime = 32;
+
+    private readonly List<TcpSocket> _sockets = [];
+
+    public Task<LoadFigures> OpenAsync(LoadRequest request) => loop.RunAsync(async () =>
+    {
+        var missing = request.Connections - _sockets.Count;
+        await Task.WhenAll(Enumerable.Range(0, AtATime).Select(async _ =>
+        {
+            while (missing-- > 0)
+            {
+                var socket = await Client.OpenAsync(loop, target, Sink.Echo, 1);
+                _sockets.Add(socket);
+                await Streams.ReceiveAllAsync(socket, new byte[1]);
+            }
+        }));
+        return new LoadFigures { Operations = _sockets.Count };
+    });
+
+    public Task CloseAsync() => loop.RunAsync(() =>
+    {
+        _sockets.ForEach(socket => socket.Dispose());
+        _sockets.Clear();
+        return Task.CompletedTask;
+    });
+}

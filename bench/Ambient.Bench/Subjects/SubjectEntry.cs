@@ -1,0 +1,43 @@
+namespace Ambient.Bench.Subjects;
+
+/// <summary>What can be measured, by its name on the command line.</summary>
+/// <param name="Number">Makes its namespaces and addresses its own.</param>
+/// <param name="Name">Short and stable.</param>
+/// <param name="Kind">Which loads it takes part in unless others are asked for.</param>
+/// <param name="Title">What it is.</param>
+/// <param name="Create">Makes it.</param>
+internal sealed record SubjectEntry(
+    int Number, string Name, SubjectKind Kind, string Title, Func<SubjectEntry, Surroundings, Subject> Create)
+{
+    public static readonly SubjectEntry[] All =
+    [
+        new(1, "direct", SubjectKind.Direct, "no proxy: the limit of machine and harness", (entry, at) => new DirectSubject(entry, at)),
+        new(2, "ztunnel", SubjectKind.Pair, "a pair of ours over HBONE", (entry, at) => new ZtunnelSubject(entry, at)),
+        new(3, "haproxy", SubjectKind.Pair, "a pair of haproxies over mutual TLS", (entry, at) => new HaproxySubject(entry, at, pair: true)),
+        new(4, "nginx", SubjectKind.Pair, "a pair of nginxes over mutual TLS", (entry, at) => new NginxSubject(entry, at, pair: true)),
+        new(5, "ztunnel-single", SubjectKind.Variant, "a pair of ours, a tunnel (and handshake) per connection", (entry, at) =>
+            new ZtunnelSubject(entry, at, ("POOL_MAX_STREAMS_PER_CONNECTION", "1"))),
+        new(6, "ztunnel-libssl", SubjectKind.Variant, "a pair of ours, records by libssl", (entry, at) =>
+            new ZtunnelSubject(entry, at, ("TLS_RECORDS", "libssl"))),
+        new(7, "passthrough", SubjectKind.Hop, "one of ours, to a server outside the mesh", (entry, at) => new PassthroughSubject(entry, at)),
+        new(8, "haproxy-tcp", SubjectKind.Hop, "one haproxy, plaintext", (entry, at) => new HaproxySubject(entry, at, pair: false)),
+        new(9, "nginx-tcp", SubjectKind.Hop, "one nginx, plaintext", (entry, at) => new NginxSubject(entry, at, pair: false)),
+    ];
+}
+
+/// <summary>What a subject is comparable with.</summary>
+[Flags]
+internal enum SubjectKind
+{
+    /// <summary>Nothing between.</summary>
+    Direct = 1,
+
+    /// <summary>Two proxies with mutual TLS between them.</summary>
+    Pair = 2,
+
+    /// <summary>A pair in another configuration.</summary>
+    Variant = 4,
+
+    /// <summary>One proxy, plaintext.</summary>
+    Hop = 8,
+}

@@ -38,6 +38,17 @@ public sealed partial class EventLoop
         return timer;
     }
 
+    /// <summary>
+    /// Calls back once, after a while, on the loop, unless it is disposed before: a deadline for the price of one object. A loop
+    /// that ends does not call. On the loop only, and so is disposing it.
+    /// </summary>
+    public IDisposable After(TimeSpan delay, Action<object?> due, object? state)
+    {
+        var timer = new OneTimer(this, due, state);
+        Arm(timer, delay);
+        return timer;
+    }
+
     internal void Arm(LoopTimer timer, TimeSpan delay)
     {
         // Rounded up and counted from now, not from the turn's start: a timer never fires early.
@@ -113,6 +124,18 @@ public sealed partial class EventLoop
                 timer._completion.TrySetCanceled(timer._cancellation);
             },
             this);
+    }
+
+    private sealed class OneTimer(EventLoop loop, Action<object?> due, object? state) : LoopTimer, IDisposable
+    {
+        public override void Fire() => due(state);
+
+        public override void OnLoopEnding()
+        {
+            // Sockets and waits end with the loop by themselves; a deadline has nothing to add.
+        }
+
+        public void Dispose() => loop.Disarm(this);
     }
 
     private sealed class PeriodicTimer(EventLoop loop, TimeSpan period, Action tick) : LoopTimer, IDisposable

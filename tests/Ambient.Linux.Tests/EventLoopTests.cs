@@ -140,6 +140,19 @@ public sealed class EventLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_deadline_calls_once_and_not_at_all_once_disposed() =>
+        await _loop.RunAsync(async () =>
+        {
+            var due = new List<object?>();
+            var kept = _loop.After(TimeSpan.FromMilliseconds(10), due.Add, "kept");
+            var dropped = _loop.After(TimeSpan.FromMilliseconds(10), due.Add, "dropped");
+            dropped.Dispose();
+            await _loop.DelayAsync(TimeSpan.FromMilliseconds(60));
+            Assert.Equal(["kept"], due);
+            kept.Dispose();
+        }).WithinLimit();
+
+    [Fact]
     public async Task End_of_turn_items_run_after_the_turn_and_once_per_request() =>
         await _loop.RunAsync(async () =>
         {

@@ -13,14 +13,20 @@ internal static unsafe partial class LibSsl
     internal const int CtrlMinVersion = 123;
     internal const int CtrlMaxVersion = 124;
 
-    /// <summary>SSL_MODE_ENABLE_PARTIAL_WRITE, _ACCEPT_MOVING_WRITE_BUFFER and _RELEASE_BUFFERS: an idle session holds no record buffers.</summary>
-    internal const int Modes = 0x1 | 0x2 | 0x10;
+    /// <summary>
+    /// SSL_MODE_ENABLE_PARTIAL_WRITE, _ACCEPT_MOVING_WRITE_BUFFER, _NO_AUTO_CHAIN (else libssl searches and verifies our own chain
+    /// for each handshake, and sends the root with it) and _RELEASE_BUFFERS (an idle session holds no record buffers).
+    /// </summary>
+    internal const int Modes = 0x1 | 0x2 | 0x8 | 0x10;
 
     /// <summary>SSL_VERIFY_PEER and SSL_VERIFY_FAIL_IF_NO_PEER_CERT.</summary>
     internal const int VerifyPeerAlways = 0x1 | 0x2;
 
-    /// <summary>SSL_OP_NO_TICKET, SSL_OP_NO_COMPRESSION and SSL_OP_NO_RENEGOTIATION.</summary>
-    internal const ulong Options = (1UL << 14) | (1UL << 17) | (1UL << 30);
+    /// <summary>
+    /// SSL_OP_NO_TICKET, SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION, and SSL_OP_NO_TX_CERTIFICATE_COMPRESSION with its RX: 400
+    /// bytes of certificate are not worth a compressor for each handshake. OpenSSL 3.0 has none of the latter and ignores them.
+    /// </summary>
+    internal const ulong Options = (1UL << 14) | (1UL << 17) | (1UL << 30) | (1UL << 32) | (1UL << 33);
 
     internal const int ErrorSsl = 1;
     internal const int ErrorWantRead = 2;

@@ -1,46 +1,55 @@
+using Ambient.Linux;
+
 namespace Ambient.Identity.Tls;
 
 /// <summary>
-/// Bounds the handshakes under way. One costs a millisecond of processor time and some 30 KB until it ends, and anybody
-/// who reaches the port can start one; so they wait their turn, and beyond that they are refused at once.
+/// Bounds the handshakes that are under way on a loop, in one role. Anybody who reaches the port can begin one and say nothing
+/// more, so when all places are taken the oldest gives way once it had time enough; until then new ones are refused.
+/// One for each loop: used there only.
 /// </summary>
-/// <param name="concurrent">Handshakes under way: 256 hold 8 MB and a quarter of a second of work.</param>
-/// <param name="waiting">Handshakes that wait: what is done within the time that a peer waits.</param>
-public sealed class HandshakeLimit(int concurrent = 256, int waiting = 1024) : IDisposable
+/// <param name="places">Handshakes under way: 1,024 of 45 KB hold 46 MB, and are seven tenths of a second of work.</param>
+/// <param name="patience">What a handshake may take before it gives way: many round trips, a fraction of its deadline.</param>
+internal sealed class HandshakeLimit(int places, TimeSpan patience)
 {
-    private readonly SemaphoreSlim _places = new(concurrent, concurrent);
-    private int _waiting;
+    private const int Places = 1024;
 
-    /// <summary>For the connections that this process accepts, on all its loops.</summary>
-    public static HandshakeLimit Accepting { get; } = new();
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>For those that it opens: a flood from outside must not keep it from them.</summary>
-    public static HandshakeLimit Opening { get; } = new();
+    [ThreadStatic]
+    private static HandshakeLimit? _accepting;
 
-    internal async ValueTask EnterAsync(TimeSpan timeout, CancellationToken cancellation)
+    [ThreadStatic]
+    private static HandshakeLimit? _opening;
+
+    private readonly LinkedList<TlsHandshake> _underWay = [];
+
+    /// <summary>For the connections that the calling loop accepts.</summary>
+    public static HandshakeLimit Accepting => _accepting ??= new HandshakeLimit(Places, Patience);
+
+    /// <summary>For those that it opens: a flood from outside does not keep it from them.</summary>
+    public static HandshakeLimit Opening => _opening ??= new HandshakeLimit(Places, Patience);
+
+    /// <summary>Gives a handshake a place, for <see cref="Leave"/> to take back.</summary>
+    /// <exception cref="TlsException">There is none.</exception>
+    public LinkedListNode<TlsHandshake> Enter(TlsHandshake handshake, EventLoop loop)
     {
-        if (await _places.WaitAsync(TimeSpan.Zero, CancellationToken.None))
+        if (_underWay.Count >= places)
         {
-            return;
+            var oldest = _underWay.First!.Value;
+            if (loop.NowMilliseconds - oldest.Began < patience.TotalMilliseconds)
+            {
+                throw TooMany("this one is one more");
+            }
+
+            oldest.Cut(TooMany($"this one was not over after {patience.TotalSeconds:0.###} s"));
         }
 
-        try
-        {
-            if (Interlocked.Increment(ref _waiting) > waiting || !await _places.WaitAsync(timeout, cancellation))
-            {
-                throw new TlsException(
-                    TlsFailure.TooManyHandshakes,
-                    $"More than {concurrent} TLS handshakes are under way, and this one cannot wait: the node is overloaded or attacked.");
-            }
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
+        return _underWay.AddLast(handshake);
     }
 
-    internal void Leave() => _places.Release();
+    public void Leave(LinkedListNode<TlsHandshake> place) => _underWay.Remove(place);
 
-    /// <inheritdoc/>
-    public void Dispose() => _places.Dispose();
+    private TlsException TooMany(string which) => new(
+        TlsFailure.TooManyHandshakes,
+        $"{places} TLS handshakes are under way on one worker, and {which}: the node is overloaded or attacked.");
 }

@@ -97,8 +97,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
     /// </summary>
     public async Task CloseAsync(TimeSpan timeout)
     {
-        using var timer = new CancellationTokenSource();
-        var deadline = CutAfterAsync(timeout, timer.Token);
+        using var deadline = Loop.After(timeout, static connection => ((TlsConnection)connection!).Dispose(), this);
         await _input.CompleteAsync();
         var drained = new TaskCompletionSource();
         _output.Drained = () => drained.TrySetResult();
@@ -109,8 +108,6 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         }
 
         await _input.DiscardAsync();
-        await timer.CancelAsync();
-        await deadline;
         Dispose();
     }
 
@@ -156,19 +153,6 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         if (context.Role != role)
         {
             throw new ArgumentException($"This context is for a {context.Role}.", nameof(context));
-        }
-    }
-
-    private async Task CutAfterAsync(TimeSpan timeout, CancellationToken cancellation)
-    {
-        try
-        {
-            await Loop.DelayAsync(timeout, cancellation);
-            Dispose();
-        }
-        catch (OperationCanceledException)
-        {
-            // Closed in time.
         }
     }
 }

@@ -1,37 +1,38 @@
-using Ambient.Identity.OpenSsl;
 using Ambient.Linux;
 
 namespace Ambient.Identity.Tls;
 
-/// <summary>Carries the bytes of one handshake between libssl and the socket, within its time.</summary>
+/// <summary>
+/// Carries the bytes of one handshake between libssl and the socket, within its time: receive, one call of libssl, one send for
+/// all that it answers. Between the steps it holds no buffer.
+/// </summary>
 internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPolicy policy, TimeSpan timeout)
 {
-    private bool _timedOut;
+    private TlsException? _cut;
+    private byte[] _received = [];
+    private ReadOnlyMemory<byte> _unsent;
+
+    /// <summary>When it took its place, in the loop's milliseconds.</summary>
+    public long Began { get; private set; }
 
     public async ValueTask<TlsConnection> RunAsync(HandshakeLimit limit, CancellationToken cancellation)
     {
         TlsConnection? connection = null;
-        using var over = new CancellationTokenSource();
-        var deadline = CutAfterAsync(over.Token);
+        LinkedListNode<TlsHandshake>? place = null;
+        using var deadline = socket.Loop.After(timeout, static handshake => ((TlsHandshake)handshake!).TimeOut(), this);
         var cancelled = cancellation.UnsafeRegister(static state => ((TcpSocket)state!).Dispose(), socket);
         try
         {
             if (context.Role == TlsRole.Server)
             {
-                // Who connects and says nothing holds a socket until the deadline, but no place that others wait for.
+                // Who connects and says nothing holds a socket until the deadline, but no place that others need.
                 await socket.WaitReadableAsync();
             }
 
-            await limit.EnterAsync(timeout, cancellation);
-            try
-            {
-                connection = await ShakeHandsAsync();
-                return connection;
-            }
-            finally
-            {
-                limit.Leave();
-            }
+            Began = socket.Loop.NowMilliseconds;
+            place = limit.Enter(this, socket.Loop);
+            connection = await ShakeHandsAsync();
+            return connection;
         }
         catch (TlsException) when (cancellation.IsCancellationRequested)
         {
@@ -40,8 +41,11 @@ internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPol
         finally
         {
             cancelled.Unregister();
-            await over.CancelAsync();
-            await deadline;
+            if (place is not null)
+            {
+                limit.Leave(place);
+            }
+
             if (connection is null)
             {
                 socket.Dispose();
@@ -49,28 +53,38 @@ internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPol
         }
     }
 
+    /// <summary>Ends it now, for a reason of ours.</summary>
+    public void Cut(TlsException reason)
+    {
+        _cut ??= reason;
+        socket.Dispose();
+    }
+
+    private void TimeOut() => Cut(new TlsException(
+        TlsFailure.HandshakeTimeout,
+        $"The TLS handshake was not over after {timeout.TotalSeconds:0.###} s: the peer does not answer, or is overloaded."));
+
     private async ValueTask<TlsConnection> ShakeHandsAsync()
     {
+        var turns = HandshakeTurns.Of(socket.Loop);
+        await turns.NextAsync(socket);
         var session = new TlsSession(context, policy);
-        var buffer = RecordBuffer.Rent(large: false);
         try
         {
-            var held = 0;
-            var ended = false;
+            var state = context.Role == TlsRole.Client ? Step(session, [], ended: false) : HandshakeState.NeedsInput;
             while (true)
             {
-                var state = session.Handshake(buffer.Bytes.AsSpan(0, held), ended, out var consumed);
-                buffer.Bytes.AsSpan(consumed, held - consumed).CopyTo(buffer.Bytes);
-                held -= consumed;
-                await SendAsync(TlsSession.Output.ToArray());
+                await SendRestAsync();
                 switch (state)
                 {
                     case HandshakeState.Complete:
-                        return new TlsConnection(socket, context, session, buffer.Bytes.AsSpan(0, held));
+                        return new TlsConnection(socket, context, session, _received);
                     case HandshakeState.Failed:
                         throw session.Failure;
                     default:
-                        (held, ended) = await ReceiveAsync(buffer, held);
+                        await socket.WaitReadableAsync();
+                        await turns.NextAsync(socket);
+                        state = Receive(session);
                         break;
                 }
             }
@@ -80,39 +94,54 @@ internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPol
             session.Dispose();
             throw;
         }
+    }
+
+    private HandshakeState Receive(TlsSession session)
+    {
+        var buffer = RecordBuffer.Rent(large: false);
+        try
+        {
+            var got = socket.TryReceive(buffer.Bytes);
+            return got.Ok ? Step(session, buffer.Bytes.AsSpan(0, got.Count), ended: got.EndOfStream)
+                : got.WouldBlock ? HandshakeState.NeedsInput
+                : throw Broken("receive", got.Error);
+        }
         finally
         {
             buffer.Release();
         }
     }
 
-    private async ValueTask<(int Held, bool Ended)> ReceiveAsync(RecordBuffer buffer, int held)
+    private HandshakeState Step(TlsSession session, ReadOnlySpan<byte> input, bool ended)
     {
-        while (true)
+        // libssl asks for more only when it has taken all; what it leaves at the end belongs to the connection.
+        var state = session.Handshake(input, ended, out var consumed);
+        _received = input[consumed..].ToArray();
+        var output = TlsSession.Output;
+        if (!output.IsEmpty)
         {
-            await socket.WaitReadableAsync();
-            var got = socket.TryReceive(buffer.Bytes.AsSpan(held));
-            if (got.Ok)
+            var sent = socket.TrySend(output);
+            if (!sent.Ok && !sent.WouldBlock && state != HandshakeState.Failed)
             {
-                return (held + got.Count, got.Count == 0);
+                throw Broken("send", sent.Error);
             }
 
-            if (!got.WouldBlock)
-            {
-                throw Broken("receive", got.Error);
-            }
+            _unsent = output[sent.Count..].ToArray();
         }
+
+        return state;
     }
 
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> data)
+    /// <summary>What the kernel did not take at once, which is rare: a flight is a few kilobytes, and the first thing that is sent.</summary>
+    private async ValueTask SendRestAsync()
     {
-        while (!data.IsEmpty)
+        while (!_unsent.IsEmpty)
         {
             await socket.WaitWritableAsync();
-            var sent = socket.TrySend(data.Span);
+            var sent = socket.TrySend(_unsent.Span);
             if (sent.Ok)
             {
-                data = data[sent.Count..];
+                _unsent = _unsent[sent.Count..];
             }
             else if (!sent.WouldBlock)
             {
@@ -121,25 +150,7 @@ internal sealed class TlsHandshake(TcpSocket socket, TlsContext context, PeerPol
         }
     }
 
-    private TlsException Broken(string operation, Errno error) => _timedOut
-        ? new TlsException(
-            TlsFailure.HandshakeTimeout,
-            $"The TLS handshake was not over after {timeout.TotalSeconds:0.###} s: the peer does not answer, or is overloaded.")
-        : new TlsException(
-            error is Errno.ECONNRESET or Errno.EPIPE ? TlsFailure.ClosedDuringHandshake : TlsFailure.ConnectionLost,
-            $"The connection broke during the TLS handshake: {operation}: {LinuxException.Describe(error)}.");
-
-    private async Task CutAfterAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            await socket.Loop.DelayAsync(timeout, cancellation);
-            _timedOut = true;
-            socket.Dispose();
-        }
-        catch (OperationCanceledException)
-        {
-            // Done in time.
-        }
-    }
+    private TlsException Broken(string operation, Errno error) => _cut ?? new TlsException(
+        error is Errno.ECONNRESET or Errno.EPIPE ? TlsFailure.ClosedDuringHandshake : TlsFailure.ConnectionLost,
+        $"The connection broke during the TLS handshake: {operation}: {LinuxException.Describe(error)}.");
 }

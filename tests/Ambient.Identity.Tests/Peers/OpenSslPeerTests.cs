@@ -61,6 +61,29 @@ public sealed class OpenSslPeerTests : PeerFixture
         });
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_s_client_is_shown_is_the_leaf_and_its_intermediates_and_never_the_root(bool intermediate)
+    {
+        using var web = Authority.Files(WebUri);
+        using var between = Authority.Intermediate("cluster one");
+        using var db = intermediate
+            ? between.Certificate(DbUri, roots: Authority.RootPem, intermediate: between.RootPem)
+            : Authority.Certificate(DbUri);
+        await AsServerAsync(db, port => Client(port, web, "-showcerts", "-alpn", "h2"), async (connection, peer) =>
+        {
+            await LoopPair.WriteAsync(connection.Output, Question);
+            var shown = 0;
+            while (await peer.Lines.ReadLineAsync().WaitAsync(LoopPair.Limit) is { } line && line != "hello")
+            {
+                shown += line.Contains("BEGIN CERTIFICATE", StringComparison.Ordinal) ? 1 : 0;
+            }
+
+            Assert.Equal(intermediate ? 2 : 1, shown);
+        });
+    }
+
     [Fact]
     public async Task S_server_answers_and_sees_our_certificate()
     {

@@ -149,20 +149,87 @@ public sealed class HostilePeerTests : IAsyncDisposable
     });
 
     [Fact]
-    public async Task Too_many_handshakes_wait_their_turn_and_then_are_refused()
+    public async Task Of_too_many_handshakes_the_oldest_gives_way_once_it_had_time_and_until_then_new_ones_are_refused() => await OnLoopAsync(async () =>
     {
-        using var limit = new HandshakeLimit(concurrent: 1, waiting: 1);
-        await limit.EnterAsync(LoopPair.Limit, CancellationToken.None);
-        var second = limit.EnterAsync(LoopPair.Limit, CancellationToken.None).AsTask();
-        Assert.False(second.IsCompleted);
-        var refused = await Assert.ThrowsAsync<TlsException>(async () => await limit.EnterAsync(LoopPair.Limit, CancellationToken.None));
-        Assert.Equal(TlsFailure.TooManyHandshakes, refused.Failure);
-        limit.Leave();
-        await second.WaitAsync(LoopPair.Limit);
-        var late = await Assert.ThrowsAsync<TlsException>(async () => await limit.EnterAsync(TimeSpan.FromMilliseconds(50), CancellationToken.None));
-        Assert.Equal(TlsFailure.TooManyHandshakes, late.Failure);
-        limit.Leave();
-        await limit.EnterAsync(LoopPair.Limit, CancellationToken.None);
+        using var db = _authority.Certificate(DbUri);
+        var limit = new HandshakeLimit(places: 2, patience: TimeSpan.FromMilliseconds(200));
+        var peers = new List<TcpSocket>();
+        async Task<Task<TlsConnection>> BeginAsync()
+        {
+            var (peer, socket) = await _pair.SocketsAsync();
+            peers.Add(peer);
+            Assert.True(peer.TrySend(new byte[] { 22, 3, 1 }).Ok); // the first bytes of a record, and no more
+            var handshake = new TlsHandshake(socket, db.Server, PeerPolicy.TrustDomain("cluster.local"), LoopPair.Limit).RunAsync(limit, default).AsTask();
+            await _pair.Loop.DelayAsync(TimeSpan.FromMilliseconds(20));
+            return handshake;
+        }
+
+        var first = await BeginAsync();
+        var second = await BeginAsync();
+        var third = await Assert.ThrowsAsync<TlsException>(async () => await (await BeginAsync()));
+        Assert.Equal(TlsFailure.TooManyHandshakes, third.Failure);
+        Assert.False(first.IsCompleted || second.IsCompleted);
+
+        await _pair.Loop.DelayAsync(TimeSpan.FromMilliseconds(250));
+        var fourth = await BeginAsync();
+        Assert.Equal(TlsFailure.TooManyHandshakes, (await Assert.ThrowsAsync<TlsException>(() => first)).Failure);
+        Assert.False(second.IsCompleted || fourth.IsCompleted);
+        peers.ForEach(peer => peer.Dispose());
+        await Assert.ThrowsAsync<TlsException>(() => second);
+        await Assert.ThrowsAsync<TlsException>(() => fourth);
+    });
+
+    [Fact]
+    public async Task A_crowd_of_handshakes_makes_one_step_a_turn_and_ends_with_its_loop()
+    {
+        using var web = _authority.Certificate(WebUri);
+        using var db = _authority.Certificate(DbUri);
+        const int Crowd = 40;
+        var turns = await _pair.Loop.RunAsync(async () =>
+        {
+            var pairs = new List<(TcpSocket Client, TcpSocket Server)>();
+            for (var index = 0; index < Crowd; index++)
+            {
+                pairs.Add(await _pair.SocketsAsync());
+            }
+
+            var before = _pair.Loop.Turns;
+            var all = pairs.SelectMany(pair => new[]
+            {
+                TlsConnection.ServerAsync(pair.Server, db.Server, LoopPair.Limit).AsTask(),
+                TlsConnection.ClientAsync(pair.Client, web.Client, [SpiffeId.Parse(DbUri)], LoopPair.Limit).AsTask(),
+            }).ToList();
+            foreach (var connection in await Task.WhenAll(all))
+            {
+                connection.Dispose();
+            }
+
+            return _pair.Loop.Turns - before;
+        }).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.True(turns >= (4 * Crowd) - 1, $"{4 * Crowd} steps took {turns} turns"); // four steps a pair
+
+        // A loop that ends leaves nobody waiting for a turn.
+        var loop = EventLoop.Start("tls-crowd");
+        var started = await loop.RunAsync(async () =>
+        {
+            var handshakes = new List<Task<TlsConnection>>();
+            using var listener = TcpSocket.Create(loop, AddressFamily.InterNetwork);
+            listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            listener.Listen(Crowd);
+            for (var index = 0; index < Crowd; index++)
+            {
+                var client = TcpSocket.Create(loop, AddressFamily.InterNetwork);
+                await client.ConnectAsync(listener.LocalEndPoint, LoopPair.Limit);
+                handshakes.Add(TlsConnection.ClientAsync(client, web.Client, [SpiffeId.Parse(DbUri)], LoopPair.Limit).AsTask());
+            }
+
+            return handshakes;
+        });
+        await loop.DisposeAsync();
+        foreach (var handshake in started)
+        {
+            await Assert.ThrowsAsync<TlsException>(() => handshake.WaitAsync(LoopPair.Limit));
+        }
     }
 
     private async Task<TcpSocket> ConnectAsync(IPEndPoint address)

@@ -100,7 +100,7 @@ internal sealed class ConditionWriter<T>
             condition["observedGeneration"] = generation.ToString(CultureInfo.InvariantCulture);
         }
 
-        return [condition];
+        return [(JsonNode)condition];
     }
 
     private async Task WriteAsync(string key, CancellationToken cancellation)

@@ -111,6 +111,17 @@ internal static unsafe partial class Libc
 
     public static IoResult ReadVector(int socket, Segment* segments, int count)
     {
+        if (FaultInjection.Calls is { } faults)
+        {
+            var left = (nuint)count;
+            if (faults.StallsVector("readv", socket, segments, ref left))
+            {
+                return new IoResult(0, Errno.EAGAIN);
+            }
+
+            count = (int)left;
+        }
+
         var received = _readVector(socket, segments, count);
         var error = Volatile.Read(ref *ErrnoLocation());
         return received >= 0 ? new IoResult((int)received, Errno.None) : new IoResult(0, (Errno)error);

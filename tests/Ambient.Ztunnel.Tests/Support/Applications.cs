@@ -47,6 +47,34 @@ internal sealed class Applications : IAsyncDisposable
         }
     });
 
+    /// <summary>Reads to the end, and answers how many bytes that were.</summary>
+    public Task SinkAsync(TestPod pod, int port) => ListenAsync(pod, port, async connection =>
+    {
+        var count = await CountAsync(connection);
+        await SendAsync(connection, BitConverter.GetBytes(count));
+    });
+
+    /// <summary>Sends as many bytes as it is asked for.</summary>
+    public Task SourceAsync(TestPod pod, int port) => ListenAsync(pod, port, async connection =>
+        await SendZerosAsync(connection, BitConverter.ToInt64(await ReceiveAsync(connection, sizeof(long)))));
+
+    /// <summary>Sends so much to a sink.</summary>
+    public Task UploadAsync(TestPod pod, string destination, long count) => _loop.RunAsync(async () =>
+    {
+        using var socket = await ConnectAsync(pod, destination);
+        await SendZerosAsync(socket, count);
+        socket.ShutdownSend();
+        Assert.Equal(count, BitConverter.ToInt64(await ReceiveAsync(socket, sizeof(long))));
+    }).WaitAsync(Patience);
+
+    /// <summary>Receives so much from a source.</summary>
+    public Task DownloadAsync(TestPod pod, string destination, long count) => _loop.RunAsync(async () =>
+    {
+        using var socket = await ConnectAsync(pod, destination);
+        await SendAsync(socket, BitConverter.GetBytes(count));
+        Assert.Equal(count, await CountAsync(socket));
+    }).WaitAsync(Patience);
+
     /// <summary>Connects, sends, ends its direction, and reads to the end; throws for a reset.</summary>
     public Task<string> CallAsync(TestPod pod, string destination, string request) => _loop.RunAsync(async () =>
     {
@@ -124,6 +152,30 @@ internal sealed class Applications : IAsyncDisposable
             {
                 throw new LinuxException(result.Error, "send");
             }
+        }
+    }
+
+    private static async Task SendZerosAsync(TcpSocket socket, long count)
+    {
+        for (var chunk = new byte[1 << 20]; count > 0; count -= chunk.Length)
+        {
+            await SendAsync(socket, count >= chunk.Length ? chunk : chunk[..(int)count]);
+        }
+    }
+
+    private static async Task<long> CountAsync(TcpSocket socket)
+    {
+        var buffer = new byte[1 << 20];
+        for (var count = 0L; ;)
+        {
+            await socket.WaitReadableAsync();
+            var result = socket.TryReceive(buffer);
+            if (result.EndOfStream)
+            {
+                return count;
+            }
+
+            count += result.Ok || result.WouldBlock ? result.Count : throw new LinuxException(result.Error, "receive");
         }
     }
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Ambient.Bench;
 using Ambient.Bench.Load;
+using Ambient.Bench.Measures;
 using Ambient.Bench.Results;
 using Ambient.Bench.Subjects;
 
@@ -10,10 +12,13 @@ switch (args.FirstOrDefault())
         await Sink.RunAsync();
         return 0;
     case "client":
-        await Client.RunAsync(args[1]);
+        await Client.RunAsync(args[1..]);
         return 0;
     case "ca":
         await CertificateAuthority.ServeAsync(args[1]);
+        return 0;
+    case "mesh":
+        await MeshServer.ServeAsync(int.Parse(args[1], CultureInfo.InvariantCulture));
         return 0;
     case "--help" or "-h" or "help":
         Console.WriteLine(Options.Usage);
@@ -25,16 +30,22 @@ try
     var options = Options.Parse(args);
     if (options.List)
     {
-        Console.WriteLine(Catalogue.Text());
+        Console.WriteLine(Options.Catalogue);
         return 0;
     }
 
     using var folder = new ScratchFolder();
     using var cubic = new CubicAllowed();
     CertificateAuthority.Create(folder.Path);
-    await using var subjects = await RunningSubjects.StartAsync(options, new Surroundings(folder.Path, options.FindZtunnel()));
-    var results = await Measurement.RunAsync(subjects.All, options);
-    Report.Write(results, options);
+    var surroundings = new Surroundings(folder.Path, options.FindZtunnel());
+    await using var subjects = await RunningSubjects.StartAsync(options, surroundings);
+    var runs = new List<RunResults>();
+    for (var i = 0; i < options.Check; i++)
+    {
+        runs.Add(await Run.RunAsync(subjects.All, surroundings, options));
+    }
+
+    Report.Write(runs, await Facts.GatherAsync(subjects.All), options);
     return 0;
 }
 catch (Exception failure) when (failure is FormatException or InvalidOperationException or TimeoutException or IOException or UnauthorizedAccessException)

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Net;
 using Ambient.Linux;
 
 namespace Ambient.Bench.Load;
 
 /// <summary>Endless downloads beside what is measured: read as fast as they come, or slowly.</summary>
-internal sealed class BackgroundReaders(EventLoop loop, IPEndPoint target)
+internal sealed class BackgroundReaders(EventLoop loop, Destinations target)
 {
     private static readonly TimeSpan BetweenReads = TimeSpan.FromMilliseconds(50);
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net;
 using Ambient.Linux;
 
 namespace Ambient.Bench.Load;
@@ -13,15 +12,15 @@ internal static class BulkLoad
     private static readonly byte[] Chunk = new byte[ChunkSize];
 
     /// <summary>From client to server. At the end the server says how much has arrived, which has to be all.</summary>
-    public static Task<LoadFigures> UpAsync(EventLoop loop, IPEndPoint target, LoadRequest load) =>
+    public static Task<LoadFigures> UpAsync(EventLoop loop, Destinations target, LoadRequest load) =>
         RunAsync(loop, target, load, Sink.Swallow, SendAsync);
 
     /// <summary>From server to client.</summary>
-    public static Task<LoadFigures> DownAsync(EventLoop loop, IPEndPoint target, LoadRequest load) =>
+    public static Task<LoadFigures> DownAsync(EventLoop loop, Destinations target, LoadRequest load) =>
         RunAsync(loop, target, load, Sink.Download, ReceiveAsync);
 
     private static async Task<LoadFigures> RunAsync(
-        EventLoop loop, IPEndPoint target, LoadRequest load, byte mode, Func<TcpSocket, Window, Task<double>> stream)
+        EventLoop loop, Destinations target, LoadRequest load, byte mode, Func<TcpSocket, Window, Task<double>> stream)
     {
         var sockets = new List<TcpSocket>();
         for (var i = 0; i < load.Connections; i++)

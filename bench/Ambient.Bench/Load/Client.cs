@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Ambient.Linux;
@@ -9,21 +8,21 @@ namespace Ambient.Bench.Load;
 /// The client of a subject: lives as long as the subject, so that it is compiled and warm, and does one load after the other. Requests
 /// come as lines on its standard input, figures leave as lines on its standard output.
 /// </summary>
-internal sealed class Client(EventLoop loop, EventLoop background, IPEndPoint target)
+internal sealed class Client(EventLoop loop, EventLoop background, Destinations target)
 {
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly HeldConnections _held = new(loop, target);
     private readonly BackgroundReaders _readers = new(background, target);
 
-    /// <summary>ADDRESS:PORT is where the loads go.</summary>
-    public static async Task RunAsync(string address)
+    /// <summary>The addresses are where the loads go, in turn.</summary>
+    public static async Task RunAsync(IEnumerable<string> addresses)
     {
         OpenFileLimit.Raise();
         // Two loops: what runs in the background must not wait for what is measured, nor the other way round.
         await using var loop = EventLoop.Start("load");
         await using var background = EventLoop.Start("background");
-        var client = new Client(loop, background, IPEndPoint.Parse(address));
+        var client = new Client(loop, background, new Destinations(addresses));
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var figures = await client.AnswerAsync(JsonSerializer.Deserialize<LoadRequest>(line)!);
@@ -34,12 +33,12 @@ internal sealed class Client(EventLoop loop, EventLoop background, IPEndPoint ta
     }
 
     /// <summary>Opens a connection and says what is wanted of it.</summary>
-    public static async Task<TcpSocket> OpenAsync(EventLoop loop, IPEndPoint target, params byte[] greeting)
+    public static async Task<TcpSocket> OpenAsync(EventLoop loop, Destinations target, params byte[] greeting)
     {
         var socket = TcpSocket.Create(loop, AddressFamily.InterNetwork);
         try
         {
-            await socket.ConnectAsync(target, ConnectTimeout);
+            await socket.ConnectAsync(target.Next(), ConnectTimeout);
             socket.SetNoDelay();
             await Streams.SendAsync(socket, greeting);
             return socket;

@@ -1,10 +1,9 @@
-using System.Net;
 using Ambient.Linux;
 
 namespace Ambient.Bench.Load;
 
 /// <summary>Connections that have exchanged one byte and then stay idle.</summary>
-internal sealed class HeldConnections(EventLoop loop, IPEndPoint target)
+internal sealed class HeldConnections(EventLoop loop, Destinations target)
 {
     /// <summary>Opened at a time: enough to be quick, and no more than listeners' backlogs take.</summary>
     private const int AtATime = 32;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 using Ambient.Linux;
 
@@ -12,7 +11,7 @@ internal static class MessageLoad
     private const int ExpectedTimes = 1 << 18;
 
     /// <summary>Each connection sends a message, waits for all of it to come back, and sends the next.</summary>
-    public static async Task<LoadFigures> PingPongAsync(EventLoop loop, IPEndPoint target, LoadRequest load)
+    public static async Task<LoadFigures> PingPongAsync(EventLoop loop, Destinations target, LoadRequest load)
     {
         var sockets = new List<TcpSocket>();
         for (var i = 0; i < load.Connections; i++)
@@ -29,7 +28,7 @@ internal static class MessageLoad
     }
 
     /// <summary>Connect, a byte there and back, close; so many at a time.</summary>
-    public static async Task<LoadFigures> ConnectAsync(EventLoop loop, IPEndPoint target, LoadRequest load)
+    public static async Task<LoadFigures> ConnectAsync(EventLoop loop, Destinations target, LoadRequest load)
     {
         var window = new Window(load);
         var times = new List<double>(ExpectedTimes);
@@ -70,7 +69,7 @@ internal static class MessageLoad
         }
     }
 
-    private static async Task CallAsync(EventLoop loop, IPEndPoint target, Window window, List<double> times)
+    private static async Task CallAsync(EventLoop loop, Destinations target, Window window, List<double> times)
     {
         var hello = new byte[] { Sink.Echo, 1 };
         var answer = new byte[1];
@@ -78,7 +77,7 @@ internal static class MessageLoad
         {
             var began = Stopwatch.GetTimestamp();
             using var socket = TcpSocket.Create(loop, AddressFamily.InterNetwork);
-            await socket.ConnectAsync(target, Client.ConnectTimeout);
+            await socket.ConnectAsync(target.Next(), Client.ConnectTimeout);
             await Streams.SendAsync(socket, hello);
             await Streams.ReceiveAllAsync(socket, answer);
             if (window.IsOpen)

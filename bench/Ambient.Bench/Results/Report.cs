@@ -1,84 +1,79 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Ambient.Bench.Results;
 
-/// <summary>Puts the figures of a run into the page on performance, between two marks, and beside it as JSON.</summary>
+/// <summary>
+/// Puts a run into the page on performance, between the marks of its environment; beside the page its figures as JSON, keyed by
+/// environment, and a chart.
+/// </summary>
 internal static class Report
 {
-    private const string Begin = "<!-- last run: begin -->";
-    private const string End = "<!-- last run: end -->";
-
-    private static readonly JsonSerializerOptions Indented = new()
+    private static readonly JsonSerializerOptions Format = new()
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    public static void Write(IReadOnlyList<Cell> cells, Options options)
+    public static void Write(IReadOnlyList<RunResults> runs, Facts facts, Options options)
     {
-        var tables = Tables(cells, options);
+        var tables = Tables.Of(runs, facts, options);
         Console.WriteLine(tables);
-        var page = File.Exists(options.Report) ? File.ReadAllText(options.Report) : $"# Performance\n\n{Begin}\n{End}\n";
-        var from = page.IndexOf(Begin, StringComparison.Ordinal);
-        var to = page.IndexOf(End, StringComparison.Ordinal);
-        if (from < 0 || to < from)
+        if (options.Report is not { } page)
         {
-            throw new FormatException($"{options.Report} has no '{Begin}' followed by '{End}' to put the tables between.");
+            return;
         }
 
-        File.WriteAllText(options.Report, $"{page[..(from + Begin.Length)]}\n{tables}\n{page[to..]}");
-        File.WriteAllText(Path.ChangeExtension(options.Report, ".json"), Json(cells));
+        var begin = $"<!-- run {options.Environment}: begin -->";
+        var end = $"<!-- run {options.Environment}: end -->";
+        var text = File.Exists(page) ? File.ReadAllText(page) : "# Performance\n";
+        if (!text.Contains(begin, StringComparison.Ordinal))
+        {
+            text = $"{text.TrimEnd()}\n\n## Last run: {options.Environment}\n\n{begin}\n{end}\n";
+        }
+
+        var from = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        var to = text.IndexOf(end, StringComparison.Ordinal);
+        if (to < from)
+        {
+            throw new FormatException($"{page} has '{begin}' without '{end}' after it.");
+        }
+
+        File.WriteAllText(page, $"{text[..from]}\n{tables}\n{text[to..]}");
+        WriteFigures(Path.ChangeExtension(page, ".json"), runs, facts, options);
+        Chart.Write(Path.ChangeExtension(page, ".svg"), runs[^1], facts);
     }
 
-    private static string Tables(IReadOnlyList<Cell> cells, Options options)
+    private static void WriteFigures(string path, IReadOnlyList<RunResults> runs, Facts facts, Options options)
     {
-        var text = new StringBuilder();
-        text.AppendLine($"{Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}, {RuntimeInformation.FrameworkDescription}, "
-            + $"{OpenSsl()}; cubic; {options.Rounds} rounds of {options.Seconds} s, interleaved, order reversed each round; "
-            + "median (least–most). CPU and memory are those of both proxies together.");
-        foreach (var load in cells.GroupBy(cell => cell.Load))
-        {
-            var bulk = load.Key.IsBulk;
-            text.AppendLine().AppendLine($"**{load.Key.Title}**").AppendLine();
-            text.AppendLine(bulk
-                ? "| | Gbit/s | CPU s/GB | fairness (Jain) | MB after |\n|---|---|---|---|---|"
-                : "| | per second | p50 µs | p99 µs | p99.9 µs | CPU µs each | MB after |\n|---|---|---|---|---|---|---|");
-            foreach (var cell in load)
+        var all = File.Exists(path) && JsonNode.Parse(File.ReadAllText(path)) is JsonObject known ? known : [];
+        all[options.Environment] = JsonSerializer.SerializeToNode(
+            new
             {
-                text.AppendLine(bulk
-                    ? $"| {cell.Subject} | {cell.Rate} | {cell.Cost} | {cell.Fairness} | {cell.Memory} |"
-                    : $"| {cell.Subject} | {cell.Rate} | {cell.P50} | {cell.P99} | {cell.P999} | {cell.Cost} | {cell.Memory} |");
-            }
-        }
-
-        return text.ToString();
+                facts,
+                options.Rounds,
+                options.Seconds,
+                targets = runs.Select(Targets.Judge),
+                runs = runs.Select(run => new
+                {
+                    loads = run.Cells.Select(cell => new
+                    {
+                        load = cell.Load.Name,
+                        cell.Subject,
+                        cell.Rate,
+                        cell.Cost,
+                        cell.P50,
+                        cell.P99,
+                        cell.P999,
+                        cell.Fairness,
+                        cell.Memory,
+                    }),
+                    figures = run.Figures.Select(figure => new { figure.Kind.Name, figure.Kind.Unit, figure.Subject, figure.Values }),
+                }),
+            },
+            Format);
+        File.WriteAllText(path, all.ToJsonString(Format) + "\n");
     }
-
-    private static string OpenSsl() => System.Security.Cryptography.SafeEvpPKeyHandle.OpenSslVersion is var version
-        ? $"OpenSSL {version >> 28}.{(version >> 20) & 0xff}.{(version >> 4) & 0xff}"
-        : "";
-
-    private static string Json(IReadOnlyList<Cell> cells) => JsonSerializer.Serialize(
-        cells.Select(cell => new
-        {
-            load = cell.Load.Name,
-            subject = cell.Subject,
-            samples = cell.Samples.Select(sample => new
-            {
-                sample.Figures.Seconds,
-                sample.Figures.Bytes,
-                sample.Figures.Operations,
-                sample.Figures.P50,
-                sample.Figures.P99,
-                sample.Figures.P999,
-                sample.Figures.PerStream,
-                sample.Figures.ProcessorSeconds,
-                sample.Resident,
-            }),
-        }),
-        Indented) + "\n";
 }

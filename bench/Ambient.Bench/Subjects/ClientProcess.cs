@@ -5,12 +5,12 @@ using Ambient.Bench.Load;
 namespace Ambient.Bench.Subjects;
 
 /// <summary>The process that loads a subject, see <see cref="Load.Client"/>.</summary>
-internal sealed class ClientProcess(string space, string target) : IAsyncDisposable
+internal sealed class ClientProcess(string space, IEnumerable<string> targets) : IAsyncDisposable
 {
     /// <summary>Beyond the time that a load takes: 8,000 connections with a handshake each need ten seconds.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly Process _process = Children.Start(space, Children.Self, "client", target);
+    private readonly Process _process = Children.Start(space, Children.Self, ["client", .. targets]);
 
     public int Process => _process.Id;
 

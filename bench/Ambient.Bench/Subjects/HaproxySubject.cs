@@ -30,6 +30,6 @@ internal sealed class HaproxySubject(SubjectEntry entry, Surroundings surroundin
                 server next {side.Target} {server}
 
             """);
-        RunProxy(space, null, side.Name, "haproxy", "-db", "-f", File($"{side.Name}.cfg"));
+        RunProxy(space, side.Name, new Launch("haproxy", ["-db", "-f", File($"{side.Name}.cfg")], "-v", side.Port));
     }
 }

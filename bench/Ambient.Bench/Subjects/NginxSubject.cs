@@ -42,7 +42,7 @@ internal sealed class NginxSubject(SubjectEntry entry, Surroundings surroundings
             }
 
             """);
-        RunProxy(space, null, side.Name, "nginx", "-e", "stderr", "-g", "daemon off;", "-c", File($"{side.Name}.conf"));
+        RunProxy(space, side.Name, new Launch("nginx", ["-e", "stderr", "-g", "daemon off;", "-c", File($"{side.Name}.conf")], "-v", side.Port));
     }
 
     /// <summary>Where Debian's libnginx-mod-stream puts it.</summary>

@@ -18,7 +18,7 @@ internal abstract class RelaySubject(SubjectEntry entry, Surroundings surroundin
     /// <summary>Exists in the packet filter only, so that what the proxy connects to is not redirected to it again.</summary>
     private const int Captured = 7001;
 
-    protected override int TargetPort => Captured;
+    protected override IEnumerable<string> Targets => [$"{ServerAddress}:{Captured}"];
 
     protected string File(string name) => Surroundings.File($"{Name}-{name}");
 

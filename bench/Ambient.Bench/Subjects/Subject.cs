@@ -14,6 +14,7 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
 
     private readonly List<(Process Process, string Log)> _processes = [];
     private readonly List<int> _proxies = [];
+    private readonly List<Launch> _launches = [];
     private readonly List<string> _spaces = [];
     private ClientProcess? _client;
 
@@ -25,6 +26,12 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
 
     /// <summary>Processor time and memory are these processes', workers included.</summary>
     public IReadOnlyList<int> Proxies => [.. _proxies.SelectMany(ProcessFigures.WithChildren)];
+
+    /// <summary>How its proxies were started, in order.</summary>
+    public IReadOnlyList<Launch> Launches => _launches;
+
+    /// <summary>Its network namespaces.</summary>
+    public IReadOnlyList<string> Spaces => _spaces;
 
     /// <summary>The generator of this subject's loads.</summary>
     public ClientProcess Client => _client ?? throw new InvalidOperationException($"{Name} has not been started.");
@@ -39,8 +46,8 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
 
     protected string ServerAddress => $"10.219.{entry.Number}.2";
 
-    /// <summary>Where the client connects to.</summary>
-    protected virtual int TargetPort => Sink.Port;
+    /// <summary>Where the client connects to: addresses with ports, in turn.</summary>
+    protected virtual IEnumerable<string> Targets => [$"{ServerAddress}:{Sink.Port}"];
 
     /// <summary>Builds the namespaces, starts sink, proxies and client, and waits until a connection gets through.</summary>
     public async Task StartAsync()
@@ -57,7 +64,7 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
 
         Run(ServerSpace, null, "sink", Children.Self, "sink");
         await StartProxiesAsync();
-        _client = new ClientProcess(ClientSpace, $"{ServerAddress}:{TargetPort}");
+        _client = new ClientProcess(ClientSpace, Targets);
         await WaitUntilItWorksAsync();
     }
 
@@ -141,10 +148,11 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
     }
 
     /// <summary>As <see cref="Run"/>; its processor time and memory count.</summary>
-    protected void RunProxy(string space, IReadOnlyDictionary<string, string>? environment, string name, string program, params string[] arguments)
+    protected void RunProxy(string space, string name, Launch launch)
     {
-        Run(space, environment, name, program, arguments);
+        Run(space, launch.Environment, name, launch.Program, launch.Arguments);
         _proxies.Add(_processes[^1].Process.Id);
+        _launches.Add(launch);
     }
 
     private async Task WaitUntilItWorksAsync()
@@ -174,11 +182,3 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
 /// <param name="Figures">What the client measured.</param>
 /// <param name="Resident">The proxies' memory afterwards, bytes.</param>
 internal sealed record Sample(LoadFigures Figures, long Resident);
-
-/// <summary>What subjects need of the run that they are part of.</summary>
-/// <param name="Folder">For keys, configurations and logs; gone with the run.</param>
-/// <param name="Ztunnel">The program to measure.</param>
-internal sealed record Surroundings(string Folder, string Ztunnel)
-{
-    public string File(string name) => Path.Combine(Folder, name);
-}

@@ -15,9 +15,9 @@ internal sealed record SubjectEntry(
         new(2, "ztunnel", SubjectKind.Pair, "a pair of ours over HBONE", (entry, at) => new ZtunnelSubject(entry, at)),
         new(3, "haproxy", SubjectKind.Pair, "a pair of haproxies over mutual TLS", (entry, at) => new HaproxySubject(entry, at, pair: true)),
         new(4, "nginx", SubjectKind.Pair, "a pair of nginxes over mutual TLS", (entry, at) => new NginxSubject(entry, at, pair: true)),
-        new(5, "ztunnel-single", SubjectKind.Variant, "a pair of ours, a tunnel (and handshake) per connection", (entry, at) =>
-            new ZtunnelSubject(entry, at, ("POOL_MAX_STREAMS_PER_CONNECTION", "1"))),
-        new(6, "ztunnel-libssl", SubjectKind.Variant, "a pair of ours, records by libssl", (entry, at) =>
+        new(5, "ztunnel-single", SubjectKind.Single, "a pair of ours, a tunnel (and handshake) per connection", (entry, at) =>
+            new ManyPeersSubject(entry, at)),
+        new(6, "ztunnel-libssl", SubjectKind.Records, "a pair of ours, records by libssl", (entry, at) =>
             new ZtunnelSubject(entry, at, ("TLS_RECORDS", "libssl"))),
         new(7, "passthrough", SubjectKind.Hop, "one of ours, to a server outside the mesh", (entry, at) => new PassthroughSubject(entry, at)),
         new(8, "haproxy-tcp", SubjectKind.Hop, "one haproxy, plaintext", (entry, at) => new HaproxySubject(entry, at, pair: false)),
@@ -35,9 +35,12 @@ internal enum SubjectKind
     /// <summary>Two proxies with mutual TLS between them.</summary>
     Pair = 2,
 
-    /// <summary>A pair in another configuration.</summary>
-    Variant = 4,
+    /// <summary>A pair whose connections each make a tunnel.</summary>
+    Single = 4,
+
+    /// <summary>A pair with another way to make TLS records.</summary>
+    Records = 8,
 
     /// <summary>One proxy, plaintext.</summary>
-    Hop = 8,
+    Hop = 16,
 }

@@ -1,3 +1,4 @@
+using Ambient.Api;
 using Ambient.Linux;
 using Ambient.NodeAgent.Zds;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -30,29 +31,36 @@ internal sealed class ZtunnelNode : IAsyncDisposable
     }
 
     /// <summary>Adds a pod to what ztunnel is told when it connects. Before it starts.</summary>
-    public void Add(string name, string space) => _pods.Add(Pod(name, space));
+    public void Add(string name, string space) => _pods.Add(Pod(name, name, space));
 
     /// <summary>Hands a pod over to the running ztunnel.</summary>
-    public Task HandOverAsync(string name, string space)
+    public Task HandOverAsync(string name, string account, string space)
     {
-        var pod = Pod(name, space);
+        var pod = Pod(name, account, space);
         _pods.Add(pod);
         return _agent.AddAsync(pod, _stop.Token);
     }
 
-    /// <summary>The environment of the node's ztunnel; as in production, but the mesh comes from a file.</summary>
-    public Dictionary<string, string> Environment(string mesh) => new()
+    /// <summary>How the node's ztunnel is started; as in production, but for what the settings say.</summary>
+    public Launch Launch(params IEnumerable<(string Name, string Value)> settings)
     {
-        ["NODE_NAME"] = _name,
-        ["INPOD_UDS"] = _socket,
-        ["XDS_ADDRESS"] = "",
-        ["LOCAL_XDS_PATH"] = mesh,
-        ["CA_ADDRESS"] = $"https://localhost:{CertificateAuthority.Port}",
-        ["CA_ROOT_CA"] = _surroundings.File("root.pem"),
-        ["AUTH_TOKEN"] = "bench",
-        ["IPV6_ENABLED"] = "false",
-        ["ZTUNNEL_WORKER_THREADS"] = "0",
-    };
+        var environment = new Dictionary<string, string>
+        {
+            ["NODE_NAME"] = _name,
+            ["INPOD_UDS"] = _socket,
+            ["CA_ADDRESS"] = $"https://localhost:{CertificateAuthority.Port}",
+            ["CA_ROOT_CA"] = _surroundings.File("root.pem"),
+            ["AUTH_TOKEN"] = "bench",
+            ["IPV6_ENABLED"] = "false",
+            ["ZTUNNEL_WORKER_THREADS"] = "0",
+        };
+        foreach (var (name, value) in settings)
+        {
+            environment[name] = value;
+        }
+
+        return new Launch(_surroundings.Ztunnel, [], "version", Ports.Readiness) { Environment = environment, ReadyPage = "/healthz/ready" };
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -62,6 +70,6 @@ internal sealed class ZtunnelNode : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static ZdsPod Pod(string name, string space) =>
-        new($"uid-{name}", name, "bench", name, NetworkNamespace.Open($"/var/run/netns/{space}"));
+    private static ZdsPod Pod(string name, string account, string space) =>
+        new($"uid-{name}", name, "bench", account, NetworkNamespace.Open($"/var/run/netns/{space}"));
 }

@@ -1,26 +1,22 @@
 using Ambient.Bench.Results;
 using Ambient.Bench.Subjects;
 
-namespace Ambient.Bench;
+namespace Ambient.Bench.Measures;
 
 /// <summary>Loads on subjects, in turn: a slow moment of the machine falls on all alike.</summary>
-internal static class Measurement
+internal static class LoadRounds
 {
     /// <summary>A first round warms caches, tunnels and the just-in-time compiler, and does not count.</summary>
-    public static async Task<IReadOnlyList<Cell>> RunAsync(IReadOnlyList<Subject> subjects, Options options)
+    public static async Task RunAsync(IReadOnlyList<Subject> subjects, Options options, RunResults results)
     {
-        var cells = (from load in options.Loads
-                     from subject in subjects
-                     where options.TakesPart(subject.Entry, load)
-                     select new Cell(load, subject.Name)).ToList();
-        for (var round = 0; round <= options.Rounds; round++)
+        for (var round = 0; round <= options.Rounds && options.Loads.Count > 0; round++)
         {
             foreach (var load in options.Loads.Where(load => round <= load.Rounds))
             {
                 // The order turns round each time, so that no subject always comes after the same other.
                 foreach (var subject in round % 2 == 0 ? subjects : subjects.Reverse())
                 {
-                    if (cells.SingleOrDefault(cell => cell.Load == load && cell.Subject == subject.Name) is not { } cell)
+                    if (!options.TakesPart(subject.Entry, load.Subjects))
                     {
                         continue;
                     }
@@ -28,14 +24,12 @@ internal static class Measurement
                     var sample = await subject.MeasureAsync(load.Request(options.Seconds), load.Pinned);
                     if (round > 0)
                     {
-                        cell.Samples.Add(sample);
+                        results.Add(load, subject.Name, sample);
                     }
                 }
             }
 
             await Console.Error.WriteLineAsync(round == 0 ? "warmed up" : $"round {round} of {options.Rounds}");
         }
-
-        return cells;
     }
 }

@@ -1,0 +1,60 @@
+using Ambient.Bench.Load;
+using Ambient.Bench.Subjects;
+
+namespace Ambient.Bench.Measures;
+
+/// <summary>A load, by its name on the command line.</summary>
+/// <param name="Name">Short and stable.</param>
+/// <param name="Title">As the tables name it.</param>
+/// <param name="Kind">One of <see cref="LoadKind"/>.</param>
+/// <param name="Connections">At a time.</param>
+/// <param name="Subjects">Who takes part unless subjects are asked for.</param>
+internal sealed record LoadShape(string Name, string Title, string Kind, int Connections, SubjectKind Subjects)
+{
+    private const SubjectKind Pairs = SubjectKind.Direct | SubjectKind.Pair;
+    private const SubjectKind PairsAndHops = Pairs | SubjectKind.Hop;
+
+    /// <summary>Rounds of loads that no target depends on.</summary>
+    private const int Few = 2;
+
+    public static readonly LoadShape[] All =
+    [
+        new("up1", "bulk up, 1 stream", LoadKind.Up, 1, Pairs | SubjectKind.Records),
+        new("up8", "bulk up, 8 streams", LoadKind.Up, 8, PairsAndHops | SubjectKind.Records),
+        new("up64", "bulk up, 64 streams", LoadKind.Up, 64, Pairs),
+        new("down1", "bulk down, 1 stream", LoadKind.Down, 1, Pairs) { Rounds = Few },
+        new("down8", "bulk down, 8 streams", LoadKind.Down, 8, Pairs) { Rounds = Few },
+        new("down64", "bulk down, 64 streams", LoadKind.Down, 64, Pairs) { Rounds = Few },
+        new("pp1", "ping-pong, 1 B", LoadKind.PingPong, 1, Pairs) { Rounds = Few },
+        new("pp16", "ping-pong, 16 × 1 B", LoadKind.PingPong, 16, Pairs) { Rounds = Few },
+        new("pp64", "ping-pong, 64 × 1 B", LoadKind.PingPong, 64, Pairs) { Rounds = Few },
+        new("ppk1", "ping-pong, 1 KiB", LoadKind.PingPong, 1, Pairs) { MessageSize = 1024, Rounds = Few },
+        new("ppk16", "ping-pong, 16 × 1 KiB", LoadKind.PingPong, 16, PairsAndHops | SubjectKind.Records) { MessageSize = 1024 },
+        new("ppk64", "ping-pong, 64 × 1 KiB", LoadKind.PingPong, 64, Pairs) { MessageSize = 1024, Rounds = Few },
+        new("pin1", "ping-pong on one core, 1 B", LoadKind.PingPong, 1, PairsAndHops | SubjectKind.Records) { Pinned = true },
+        new("pin16", "ping-pong on one core, 16 × 1 B", LoadKind.PingPong, 16, Pairs) { Pinned = true, Rounds = Few },
+        new("pink16", "ping-pong on one core, 16 × 1 KiB", LoadKind.PingPong, 16, Pairs) { MessageSize = 1024, Pinned = true, Rounds = Few },
+        new("connect", "new connections, 8 at a time", LoadKind.Connect, 8, PairsAndHops | SubjectKind.Single),
+    ];
+
+    /// <summary>Bytes of a message.</summary>
+    public int MessageSize { get; init; } = 1;
+
+    /// <summary>Whether client, server and proxies share one core.</summary>
+    public bool Pinned { get; init; }
+
+    /// <summary>At most so many rounds.</summary>
+    public int Rounds { get; init; } = int.MaxValue;
+
+    /// <summary>Whether it is about bytes, not about operations.</summary>
+    public bool IsBulk => Kind is LoadKind.Up or LoadKind.Down;
+
+    public LoadRequest Request(double seconds) => new()
+    {
+        Kind = Kind,
+        Connections = Connections,
+        MessageSize = MessageSize,
+        Seconds = seconds,
+        WarmUp = 0.25,
+    };
+}

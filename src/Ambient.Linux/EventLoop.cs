@@ -131,13 +131,19 @@ public sealed partial class EventLoop : IAsyncDisposable
     }
 
     /// <summary>
-    /// Forgets a descriptor that is about to be closed. Events of this turn for it are dropped even when the kernel gives its
-    /// number to a new socket at once: the generation differs.
+    /// Forgets a descriptor that is closed next, with which the kernel forgets it too. Events of this turn for it are dropped
+    /// even when the kernel gives its number to a new socket at once: the generation differs.
     /// </summary>
-    internal unsafe void Unregister(int descriptor)
+    internal void Forget(int descriptor)
     {
         _slots[descriptor].Target = null;
         _slots[descriptor].Generation++;
+    }
+
+    /// <summary>Forgets a descriptor that stays open.</summary>
+    internal unsafe void Unregister(int descriptor)
+    {
+        Forget(descriptor);
         var change = stackalloc byte[16];
         Libc.EpollControl(_epoll, Libc.EpollDelete, descriptor, change);
     }

@@ -19,14 +19,13 @@ public sealed partial class TcpSocket
     public unsafe bool TryGetOriginalDestination(out IPEndPoint destination)
     {
         const int OriginalDestination = 80;
-        var local = LocalEndPoint;
         // A v4-mapped connection of a dual-stack listener was redirected by an IPv4 rule, and only that level knows it.
-        var level = local.AddressFamily == AddressFamily.InterNetwork ? IPLevel : IPv6Level;
+        var level = RemoteEndPoint.AddressFamily == AddressFamily.InterNetwork ? IPLevel : IPv6Level;
         var name = stackalloc byte[SocketAddressCodec.MaxSize];
         var length = SocketAddressCodec.MaxSize;
         if (Libc.GetOption(OpenDescriptor(), level, OriginalDestination, name, &length) != 0)
         {
-            destination = local;
+            destination = LocalEndPoint;
             return false;
         }
 

@@ -277,7 +277,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         _descriptor = -1;
         if (_registered)
         {
-            Loop.Unregister(descriptor);
+            Loop.Forget(descriptor);
         }
 
         Libc.Close(descriptor);

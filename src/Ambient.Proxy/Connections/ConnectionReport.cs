@@ -16,42 +16,53 @@ public sealed record ConnectionTelemetry(TrafficMetrics Metrics, AccessLog Log, 
 /// </summary>
 public sealed class ConnectionReport : IRelayCounter
 {
-    private readonly ConnectionTelemetry _telemetry;
-    private readonly ConnectionParties _parties;
+    private readonly ConnectionPair _pair;
+    private readonly ConnectionAddresses _addresses;
     private readonly long _started;
-    private readonly Counter _received;
-    private readonly Counter _sent;
     private long _fromClient;
     private long _fromServer;
+    private Outside? _verdict;
     private bool _completed;
 
-    private ConnectionReport(ConnectionTelemetry telemetry, ConnectionParties parties, long started)
+    private ConnectionReport(ConnectionPair pair, in ConnectionAddresses addresses, long started)
     {
-        _telemetry = telemetry;
-        _parties = parties;
+        _pair = pair;
+        _addresses = addresses;
         _started = started;
-        var labels = parties.ToLabels(ConnectionFailure.None).ToValues();
-        _received = telemetry.Metrics.ReceivedBytes.With(labels);
-        _sent = telemetry.Metrics.SentBytes.With(labels);
-        telemetry.Metrics.Opened.With(labels).Add();
-        if (telemetry.Log.WritesOpened)
+        pair.Opened.Add();
+        if (pair.Telemetry.Log.WritesOpened)
         {
-            telemetry.Log.Opened(parties.ToEntry());
+            pair.Telemetry.Log.Opened(pair.ToEntry(addresses));
         }
     }
 
     /// <summary>Who talks to whom.</summary>
-    public ConnectionParties Parties => _parties;
+    public ConnectionParties Parties => _pair.Parties;
+
+    /// <summary>From where to where.</summary>
+    public ref readonly ConnectionAddresses Addresses => ref _addresses;
 
     /// <summary>Why the connection was closed from outside, if it was: that counts, whatever its relay reports.</summary>
-    public (ConnectionFailure Failure, string Error)? Verdict { get; set; }
+    public (ConnectionFailure Failure, string Error)? Verdict
+    {
+        get => _verdict is null ? null : (_verdict.Failure, _verdict.Error);
+        set => _verdict = value is null ? null : new Outside(value.Value.Failure, value.Value.Error);
+    }
 
     /// <summary>Reports a connection as opened.</summary>
-    /// <param name="telemetry">Where to.</param>
-    /// <param name="parties">Who talks to whom; does not change any more.</param>
+    /// <param name="pair">Who talks to whom.</param>
+    /// <param name="addresses">From where to where.</param>
     /// <param name="started">When it was accepted, as a timestamp of the telemetry's clock.</param>
-    public static ConnectionReport Open(ConnectionTelemetry telemetry, ConnectionParties parties, long started) =>
-        new(telemetry, parties, started);
+    public static ConnectionReport Open(ConnectionPair pair, in ConnectionAddresses addresses, long started) => new(pair, addresses, started);
+
+    /// <summary>Reports a connection of parties that nobody keeps a pair for.</summary>
+    /// <param name="telemetry">Where to.</param>
+    /// <param name="parties">Who talks to whom.</param>
+    /// <param name="started">When it was accepted, as a timestamp of the telemetry's clock.</param>
+    public static ConnectionReport Open(ConnectionTelemetry telemetry, ConnectionParties parties, long started) => Open(
+        new ConnectionPair(telemetry, parties),
+        new ConnectionAddresses(parties.SourceAddress, parties.DestinationAddress, parties.HboneAuthority),
+        started);
 
     /// <summary>Reports a connection that was refused before it was known who talks to whom.</summary>
     public static void Refuse(ConnectionTelemetry telemetry, ConnectionParties parties, string error) =>
@@ -61,14 +72,14 @@ public sealed class ConnectionReport : IRelayCounter
     public void FromClient(int bytes)
     {
         _fromClient += bytes;
-        _received.Add(bytes);
+        _pair.Received.Add(bytes);
     }
 
     /// <inheritdoc/>
     public void FromServer(int bytes)
     {
         _fromServer += bytes;
-        _sent.Add(bytes);
+        _pair.Sent.Add(bytes);
     }
 
     /// <summary>Reports the end; the first call counts.</summary>
@@ -82,24 +93,18 @@ public sealed class ConnectionReport : IRelayCounter
         }
 
         _completed = true;
-        if (Verdict is { } verdict)
+        if (_verdict is not null)
         {
-            (failure, error) = verdict;
+            failure = _verdict.Failure;
+            error = _verdict.Error;
         }
 
-        var labels = _parties.ToLabels(failure).ToValues();
-        _telemetry.Metrics.Closed.With(labels).Add();
-        if (failure != ConnectionFailure.None)
-        {
-            _telemetry.Metrics.Failed.With(labels).Add();
-        }
-
-        _telemetry.Log.Completed(_parties.ToEntry() with
-        {
-            BytesSent = _parties.Inbound ? _fromServer : _fromClient,
-            BytesReceived = _parties.Inbound ? _fromClient : _fromServer,
-            Duration = _telemetry.Time.GetElapsedTime(_started),
-            Error = error,
-        });
+        _pair.CountEnd(failure);
+        var telemetry = _pair.Telemetry;
+        var (sent, received) = Parties.Inbound ? (_fromServer, _fromClient) : (_fromClient, _fromServer);
+        telemetry.Log.Completed(_pair.ToEntry(_addresses, sent, received, telemetry.Time.GetElapsedTime(_started), error));
     }
+
+    /// <summary>Kept apart, as hardly any connection has one.</summary>
+    private sealed record Outside(ConnectionFailure Failure, string Error);
 }

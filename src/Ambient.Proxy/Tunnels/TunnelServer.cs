@@ -44,11 +44,7 @@ public sealed class TunnelServer : IDisposable
     {
         try
         {
-            while (!_stopping.IsCancellationRequested)
-            {
-                var socket = await _listener.AcceptAsync();
-                _running.Add(AcceptAsync(socket));
-            }
+            await _listener.AcceptAsync(socket => _running.Add(AcceptAsync(socket)));
         }
         catch (Exception failure) when (_stopping.IsCancellationRequested && failure is LinuxException or ObjectDisposedException)
         {

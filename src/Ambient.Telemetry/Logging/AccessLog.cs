@@ -11,20 +11,20 @@ public sealed class AccessLog(ILoggerFactory loggers)
     public bool WritesOpened => _logger.IsEnabled(LogLevel.Debug);
 
     /// <summary>A connection began.</summary>
-    public void Opened(AccessLogEntry entry) => Write(LogLevel.Debug, entry, "connection opened");
+    public void Opened(AccessLogEntry entry) => Write(LogLevel.Debug, entry, static (_, _) => "connection opened");
 
     /// <summary>A connection ended: an error if <see cref="AccessLogEntry.Error"/> is set.</summary>
     public void Completed(AccessLogEntry entry) =>
-        Write(entry.Error is null ? LogLevel.Information : LogLevel.Error, entry, "connection complete");
+        Write(entry.Error is null ? LogLevel.Information : LogLevel.Error, entry, static (_, _) => "connection complete");
 
     /// <summary>A connection was refused before it was known who talks to whom.</summary>
-    public void Failed(AccessLogEntry entry) => Write(LogLevel.Warning, entry, "connection failed");
+    public void Failed(AccessLogEntry entry) => Write(LogLevel.Warning, entry, static (_, _) => "connection failed");
 
-    private void Write(LogLevel level, AccessLogEntry entry, string message)
+    private void Write(LogLevel level, AccessLogEntry entry, Func<AccessLogEntry, Exception?, string> message)
     {
         if (_logger.IsEnabled(level))
         {
-            _logger.Log(level, default, entry.Values(), null, (_, _) => message);
+            _logger.Log(level, default, entry, null, message);
         }
     }
 }

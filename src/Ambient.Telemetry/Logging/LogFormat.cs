@@ -23,12 +23,15 @@ internal readonly record struct LogLine(
     string Scope,
     IReadOnlyList<string> Spans,
     string Message,
-    IReadOnlyList<KeyValuePair<string, object?>> Values,
+    object? State,
     Exception? Error)
 {
     private const string TemplateKey = "{OriginalFormat}";
 
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>One of many, about something that went as it should: rather lost than waited for.</summary>
+    public bool MayBeLost => State is ILineValues && Level <= LogLevel.Information;
 
     public void WriteTo(IBufferWriter<byte> output, LogFormat format)
     {
@@ -41,6 +44,9 @@ internal readonly record struct LogLine(
             WritePlain(output);
         }
     }
+
+    private IReadOnlyList<KeyValuePair<string, object?>> Values =>
+        State is ILineValues own ? own.Values : State as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
 
     private string TimeText => Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
@@ -65,31 +71,36 @@ internal readonly record struct LogLine(
 
         text.Append("\t"u8);
         text.AppendVisible(Message);
-        var separator = "\t"u8;
-        var template = TemplateOf(Values);
-        for (var index = 0; index < Values.Count; index++)
+        if (State is ILineValues own)
         {
-            var (key, value) = Values[index];
-            if (value is not null && key != TemplateKey && !IsInMessage(template, key))
-            {
-                AppendPlain(ref text, separator, key, value);
-                separator = " "u8;
-            }
+            own.WritePlain(ref text);
+        }
+        else
+        {
+            AppendPlain(ref text, Values);
         }
 
-        if (ErrorText is { } error)
-        {
-            AppendPlain(ref text, separator, "error", error);
-            separator = " "u8;
-        }
-
-        if (Stack is { } stack)
-        {
-            AppendPlain(ref text, separator, "stack", stack);
-        }
+        text.Field("error="u8, ErrorText);
+        text.Field("stack="u8, Stack);
 
         text.Append("\n"u8);
         text.Complete();
+    }
+
+    private static void AppendPlain(ref LineText text, IReadOnlyList<KeyValuePair<string, object?>> values)
+    {
+        var template = TemplateOf(values);
+        for (var index = 0; index < values.Count; index++)
+        {
+            var (key, value) = values[index];
+            if (value is not null && key != TemplateKey && !IsInMessage(template, key))
+            {
+                text.BeginField();
+                text.Append(key);
+                text.Append("="u8);
+                text.AppendValue(value);
+            }
+        }
     }
 
     private void WriteJson(IBufferWriter<byte> output)
@@ -101,9 +112,8 @@ internal readonly record struct LogLine(
             json.WriteString("time", TimeText);
             json.WriteString("scope", Scope);
             json.WriteString("message", Message);
-            for (var index = 0; index < Values.Count; index++)
+            foreach (var (key, value) in Values)
             {
-                var (key, value) = Values[index];
                 if (value is not null && key != TemplateKey)
                 {
                     WriteJson(json, key, value);
@@ -157,14 +167,6 @@ internal readonly record struct LogLine(
                 json.WriteString(key, LineText.TextOf(value));
                 break;
         }
-    }
-
-    private static void AppendPlain(ref LineText text, ReadOnlySpan<byte> separator, string key, object value)
-    {
-        text.Append(separator);
-        text.Append(key);
-        text.Append("="u8);
-        text.AppendValue(value);
     }
 
     private static string? TemplateOf(IReadOnlyList<KeyValuePair<string, object?>> values) =>

@@ -108,8 +108,7 @@ public sealed class LogOutput : ILoggerProvider, ISupportExternalScope, IAsyncDi
             }
 
             var line = new LogLine(
-                output._time.GetUtcNow(), logLevel, scope, Spans(), formatter(state, exception),
-                state as IReadOnlyList<KeyValuePair<string, object?>> ?? [], exception);
+                output._time.GetUtcNow(), logLevel, scope, Spans(), formatter(state, exception), state, exception);
             output._writer.Write(line, output._format);
         }
 

@@ -34,6 +34,21 @@ internal static class Baggage
         }
     }
 
+    /// <summary>All baggage headers as one text; null without any.</summary>
+    public static string? Find(HeaderList headers)
+    {
+        string? text = null;
+        foreach (var field in headers.AsSpan())
+        {
+            if (field.Name == Name)
+            {
+                text = text is null ? field.Value : $"{text},{field.Value}";
+            }
+        }
+
+        return text;
+    }
+
     /// <summary>
     /// Reads all baggage headers; later values win, unknown keys are passed over. A header with other than visible ASCII makes all
     /// of them worthless: nothing is read then.

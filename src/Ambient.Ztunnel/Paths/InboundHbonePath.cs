@@ -64,9 +64,8 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
             return;
         }
 
-        var parties = Parties(tunnel, stream, workload, decision, InboundRouter.Attribute(
+        var report = Open(tunnel, stream, workload, started, InboundRouter.Attribute(
             mesh, workload, destination.Port, Forwarded.Host(request.Fields[Forwarded.Name])));
-        var report = ConnectionReport.Open(plane.Telemetry, parties, started);
         await CarryAsync(new Inbound(tunnel, stream, workload, decision, destination, report));
     }
 
@@ -124,7 +123,7 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         }
     }
 
-    private Task<TcpSocket> ConnectAsync(InboundDecision decision, IPEndPoint destination, Tunnel tunnel)
+    private ValueTask<TcpSocket> ConnectAsync(InboundDecision decision, IPEndPoint destination, Tunnel tunnel)
     {
         if (decision.ProxyProtocol && plane.Configuration.LocalhostAppTunnel)
         {
@@ -156,25 +155,31 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         }
     }
 
-    private ConnectionParties Parties(Tunnel tunnel, Http2Stream stream, Workload workload, InboundDecision decision, Service? service)
+    private ConnectionReport Open(Tunnel tunnel, Http2Stream stream, Workload workload, long started, Service? service)
     {
         // A gateway's address says nothing about the client behind it; then only its baggage does.
-        var from = stream.Request.Fields["x-forwarded-network"];
+        var fields = stream.Request.Fields;
+        var from = fields["x-forwarded-network"];
         var viaGateway = from is not null && !string.Equals(from, plane.Configuration.Network, StringComparison.OrdinalIgnoreCase);
         var known = viaGateway ? null : plane.Mesh.Current.FindWorkload(plane.Configuration.Network, tunnel.RemoteEndPoint.Address);
-        return new ConnectionParties
+        var key = new PairKey(Inbound: true, MutualTls: true, known, workload, service)
+        {
+            SourceBaggage = known is null && plane.Configuration.ResponseBaggage ? Baggage.Find(fields) : null,
+            SourceIdentity = tunnel.PeerIdentity,
+        };
+        var pair = data.Pairs.Find(key) ?? data.Pairs.Remember(key, new ConnectionPair(plane.Telemetry, new ConnectionParties
         {
             Inbound = true,
             SourceAddress = tunnel.RemoteEndPoint,
-            DestinationAddress = tunnel.LocalEndPoint,
-            HboneAuthority = stream.Request.Authority,
-            Source = known is not null ? PartyDescription.Of(known) : plane.Configuration.ResponseBaggage ? Baggage.Read(stream.Request.Fields) : null,
+            Source = known is not null ? PartyDescription.Of(known) : key.SourceBaggage is not null ? Baggage.Read(fields) : null,
             Destination = PartyDescription.Of(workload),
             SourceIdentity = tunnel.PeerIdentity,
             DestinationIdentity = workload.Identity,
             Service = service,
             MutualTls = true,
-        };
+        }));
+        return ConnectionReport.Open(
+            pair, new ConnectionAddresses(tunnel.RemoteEndPoint, tunnel.LocalEndPoint, stream.Request.Authority), started);
     }
 
     private void Refuse(Tunnel tunnel, Http2Stream stream, HttpStatusCode status, string error)

@@ -28,7 +28,6 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
     public async Task ServeAsync(TcpSocket client)
     {
         var started = plane.Telemetry.Time.GetTimestamp();
-        sockets.Prepare(client);
 
         // 1. Where did the client want to go?
         client.TryGetOriginalDestination(out var destination);
@@ -49,19 +48,18 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
 
         var mesh = plane.Mesh.Current;
         var known = mesh.FindWorkload(plane.Configuration.Network, source.Address);
-        var report = ConnectionReport.Open(
-            plane.Telemetry,
-            new ConnectionParties
-            {
-                Inbound = true,
-                SourceAddress = source,
-                DestinationAddress = destination,
-                Source = known is null ? null : PartyDescription.Of(known),
-                Destination = PartyDescription.Of(workload),
-                DestinationIdentity = workload.Identity,
-                Service = InboundRouter.Attribute(mesh, workload, destination.Port, null),
-            },
-            started);
+        var service = InboundRouter.Attribute(mesh, workload, destination.Port, null);
+        var key = new PairKey(Inbound: true, MutualTls: false, known, workload, service);
+        var pair = data.Pairs.Find(key) ?? data.Pairs.Remember(key, new ConnectionPair(plane.Telemetry, new ConnectionParties
+        {
+            Inbound = true,
+            SourceAddress = source,
+            Source = known is null ? null : PartyDescription.Of(known),
+            Destination = PartyDescription.Of(workload),
+            DestinationIdentity = workload.Identity,
+            Service = service,
+        }));
+        var report = ConnectionReport.Open(pair, new ConnectionAddresses(source, destination, null), started);
 
         // 3. Do the policies let it in?
         TcpSocket? application = null;

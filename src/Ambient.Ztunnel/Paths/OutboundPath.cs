@@ -37,7 +37,6 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
     public async Task ServeAsync(TcpSocket client)
     {
         var started = plane.Telemetry.Time.GetTimestamp();
-        sockets.Prepare(client);
 
         // 1. Where did the application want to go?
         client.TryGetOriginalDestination(out var destination);
@@ -59,7 +58,7 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             return;
         }
 
-        var report = ConnectionReport.Open(plane.Telemetry, Parties(attempt.Decision, source, attempt.Dialled), started);
+        var report = Open(attempt.Decision, source, attempt.Dialled, started);
         if (attempt.Failure is { } failure)
         {
             report.Complete(failure.Failure, failure.Error);
@@ -207,23 +206,27 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
     private static string SplitWords(string name) =>
         string.Concat(name.Select((c, i) => i > 0 && char.IsAsciiLetterUpper(c) ? $" {c}" : $"{c}"));
 
-    private static ConnectionParties Parties(OutboundDecision decision, IPEndPoint source, IPEndPoint? dialled)
+    private ConnectionReport Open(OutboundDecision decision, IPEndPoint source, IPEndPoint? dialled, long started)
     {
         var tunnel = decision.Kind is OutboundKind.Hbone or OutboundKind.DoubleHbone;
-        return new ConnectionParties
-        {
-            Inbound = false,
-            SourceAddress = source,
-            DestinationAddress = dialled ?? decision.Dial ?? decision.Request.Destination,
-            HboneAuthority = tunnel ? decision.Authority : null,
-            Source = PartyDescription.Of(decision.Request.Source),
-            Destination = decision.Endpoint is { } endpoint ? PartyDescription.Of(endpoint) : null,
-            SourceIdentity = tunnel ? decision.Request.Source.Identity : null,
-            DestinationIdentity = decision.Endpoint?.Identity,
-            Service = decision.Service,
-            MutualTls = tunnel,
-        };
+        var key = new PairKey(Inbound: false, tunnel, decision.Request.Source, decision.Endpoint, decision.Service);
+        var pair = data.Pairs.Find(key) ?? data.Pairs.Remember(key, new ConnectionPair(plane.Telemetry, Parties(decision, source, tunnel)));
+        var addresses = new ConnectionAddresses(
+            source, dialled ?? decision.Dial ?? decision.Request.Destination, tunnel ? decision.Authority : null);
+        return ConnectionReport.Open(pair, addresses, started);
     }
+
+    private static ConnectionParties Parties(OutboundDecision decision, IPEndPoint source, bool tunnel) => new()
+    {
+        Inbound = false,
+        SourceAddress = source,
+        Source = PartyDescription.Of(decision.Request.Source),
+        Destination = decision.Endpoint is { } endpoint ? PartyDescription.Of(endpoint) : null,
+        SourceIdentity = tunnel ? decision.Request.Source.Identity : null,
+        DestinationIdentity = decision.Endpoint?.Identity,
+        Service = decision.Service,
+        MutualTls = tunnel,
+    };
 
     private void Refuse(IPEndPoint source, IPEndPoint destination, string error) => ConnectionReport.Refuse(
         plane.Telemetry,

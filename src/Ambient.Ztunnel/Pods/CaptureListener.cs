@@ -22,8 +22,7 @@ internal sealed class CaptureListener(TcpSocket listener, Func<TcpSocket, Task> 
         {
             try
             {
-                var socket = await listener.AcceptAsync();
-                Track(ServeAsync(socket));
+                await listener.AcceptAsync(socket => Track(ServeAsync(socket)));
             }
             catch (Exception failure) when (failure is LinuxException or ObjectDisposedException)
             {

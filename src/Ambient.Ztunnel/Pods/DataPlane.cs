@@ -57,5 +57,7 @@ internal sealed class DataLoop(EventLoop loop)
 
     public LiveConnections Live { get; } = new(loop);
 
+    public RecentPairs Pairs { get; } = new(loop);
+
     public Deadlines Deadlines { get; } = new(loop, DataPlane.ResponseTimeout);
 }

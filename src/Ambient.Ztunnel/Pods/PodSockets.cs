@@ -11,7 +11,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
     /// <summary>The kernel's answer to options that need CAP_NET_ADMIN.</summary>
     private const Errno NotPermitted = Errno.EPERM;
 
-    /// <summary>Listens on a port of every address of the pod.</summary>
+    /// <summary>Listens on a port of every address of the pod. What it accepts has no delay and keeps alive: the kernel hands options on.</summary>
     /// <exception cref="LinuxException">The port is taken, or the proxy lacks a capability.</exception>
     public TcpSocket Listen(EventLoop loop, int port)
     {
@@ -32,6 +32,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
 
             socket.SetReuseAddress();
             TrySetTransparent(socket);
+            Prepare(socket);
             socket.Bind(new IPEndPoint(family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, port));
             socket.Listen(DataPlane.Backlog);
             return socket;
@@ -44,7 +45,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
     }
 
     /// <summary>Connects from the pod; the kernel chooses the source address.</summary>
-    public Task<TcpSocket> ConnectAsync(EventLoop loop, IPEndPoint destination) => ConnectAsync(loop, destination, null);
+    public ValueTask<TcpSocket> ConnectAsync(EventLoop loop, IPEndPoint destination) => ConnectAsync(loop, destination, null);
 
     /// <summary>Connects to the pod's application with a client's own address as source, where that is possible.</summary>
     /// <param name="loop">The loop that will own the socket.</param>
@@ -52,14 +53,13 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
     /// <param name="source">The client's address; null for any.</param>
     /// <exception cref="LinuxException">The kernel's reason.</exception>
     /// <exception cref="TimeoutException">No answer in time.</exception>
-    public async Task<TcpSocket> ConnectAsync(EventLoop loop, IPEndPoint destination, IPAddress? source)
+    public async ValueTask<TcpSocket> ConnectAsync(EventLoop loop, IPEndPoint destination, IPAddress? source)
     {
         var socket = TcpSocket.Create(loop, destination.AddressFamily, space);
         try
         {
             Mark(socket);
-            socket.SetNoDelay();
-            KeepAlive(socket);
+            Prepare(socket);
             if (source is not null && source.AddressFamily == destination.AddressFamily && !source.Equals(destination.Address)
                 && configuration.KeepSourceAddress != false)
             {
@@ -76,11 +76,10 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
         }
     }
 
-    /// <summary>Sets up a connection that was accepted from an application.</summary>
-    public void Prepare(TcpSocket accepted)
+    private void Prepare(TcpSocket socket)
     {
-        accepted.SetNoDelay();
-        KeepAlive(accepted);
+        socket.SetNoDelay();
+        KeepAlive(socket);
     }
 
     private bool UsesIPv6 => configuration.IPv6 && Socket.OSSupportsIPv6;
@@ -89,8 +88,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
     {
         try
         {
-            socket.SetTransparent();
-            socket.SetFreeBind();
+            socket.SetTransparent(); // allows foreign addresses by itself
             socket.SetBindAddressNoPort();
             socket.Bind(new IPEndPoint(source, 0));
         }

@@ -136,6 +136,34 @@ public sealed partial class LogOutputTests
     }
 
     [Fact]
+    public async Task Connections_that_went_well_do_not_wait_for_a_slow_output_and_what_is_lost_is_counted()
+    {
+        using var output = new GatedStream();
+        var logs = new LogOutput(LogFormat.Plain, LogFilter.Default, output);
+        logs.CreateLogger("a").LogInformation("the line that the output is stuck with");
+        Assert.True(output.Entered.Wait(TimeSpan.FromSeconds(10)));
+
+        var access = new AccessLog(logs.Factory);
+        for (var line = 0; line < LogWriter.MaxLines + 500; line++)
+        {
+            access.Completed(new AccessLogEntry { Inbound = true });
+        }
+
+        Assert.Equal(500, logs.LinesLost);
+        var refusal = Task.Run(() => access.Completed(new AccessLogEntry { Inbound = true, Error = "denied" }));
+        await Task.Delay(50);
+        Assert.False(refusal.IsCompleted);
+
+        output.Open();
+        await refusal.WaitAsync(TimeSpan.FromSeconds(10));
+        await logs.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        var written = Encoding.UTF8.GetString(output.ToArray());
+        Assert.Equal(LogWriter.MaxLines + 2, written.Count(letter => letter == '\n'));
+        Assert.Contains("error=\"denied\"", written, StringComparison.Ordinal);
+        Assert.Equal(500, logs.LinesLost);
+    }
+
+    [Fact]
     public async Task A_broken_output_stops_nobody_and_is_counted()
     {
         var logs = new LogOutput(LogFormat.Plain, LogFilter.Default, new BrokenStream());

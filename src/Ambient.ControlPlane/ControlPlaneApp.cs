@@ -2,7 +2,7 @@ using System.Net;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Authority;
 using Ambient.ControlPlane.Configuration;
-using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Serving;
 using Ambient.ControlPlane.Status;
 using Ambient.ControlPlane.Waypoints;
@@ -37,8 +37,8 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
     private readonly ServingCertificate _certificate;
     private readonly MeshFeed _feed;
     private readonly RootPublisher _roots;
-    private readonly ConditionWriter<AuthorizationPolicy> _policyConditions;
-    private readonly ConditionWriter<Service> _serviceConditions;
+    private readonly WaypointDeployer _waypoints;
+    private readonly Func<CancellationToken, Task>[] _statuses;
     private readonly GrpcServer _secure;
     private readonly GrpcServer? _plaintext;
     private readonly PageServer _monitoring;
@@ -80,15 +80,18 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
 
         // 4. What is written back, by one replica of all.
         _roots = new RootPublisher(client, _feed.Namespaces, () => _authority.Issuer.RootsPem, _loggers.CreateLogger("roots"));
+        _waypoints = new WaypointDeployer(
+            client, options.Mesh, _feed.Namespaces, _feed.Gateways, _feed.GatewayClasses, _feed.Services, _loggers.CreateLogger("waypoints"));
         var status = _loggers.CreateLogger("status");
-        _policyConditions = new ConditionWriter<AuthorizationPolicy>(
-            client, ResourceKinds.AuthorizationPolicies, Conditions.PolicyManager, PolicyCondition.Type, () => _feed.Policies.Keys,
-            key => _feed.Policies.TryGetValue(key, out var policy) ? Conditions.Of(policy) : null, status, time);
-        _serviceConditions = new ConditionWriter<Service>(
-            client, ResourceKinds.Services, Conditions.ServiceManager, BindingCondition.Type, () => _feed.Bindings.Keys,
-            key => _feed.Bindings.TryGetValue(key, out var service) ? Conditions.Of(service) : null, status, time);
-        _feed.PolicyChanged += _policyConditions.Refresh;
-        _feed.BindingChanged += _serviceConditions.Refresh;
+        _statuses =
+        [
+            Write(ResourceKinds.AuthorizationPolicies, Conditions.PolicyManager, _feed.Policies, Conditions.Due, status),
+            Write(ResourceKinds.AuthorizationPolicies, Conditions.AttachmentManager, _feed.Attachments, Conditions.Due, status),
+            Write(ResourceKinds.Services, Conditions.ServiceManager, _feed.Bindings, Conditions.Due, status),
+            Write(ResourceKinds.Gateways, GatewayStatuses.EdgeController, _feed.GatewayStates, GatewayStatusJson.Due, status),
+            Write(ResourceKinds.HttpRoutes, GatewayStatuses.EdgeController, _feed.HttpRoutes, GatewayStatusJson.Due, status),
+            Write(ResourceKinds.GrpcRoutes, GatewayStatuses.EdgeController, _feed.GrpcRoutes, GatewayStatusJson.Due, status),
+        ];
 
         // 5. Servers.
         var streams = new DeltaServer(
@@ -154,9 +157,11 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
         [
             _feed.RunAsync(stop.Token),
             _roots.WatchAsync(stop.Token),
+            _waypoints.WatchAsync(stop.Token),
             _authorityStore.KeepAsync(_authority, _roots.Refresh, stop.Token),
             LeadAsync("istio-namespace-controller-election", _roots.WriteAsync, stop.Token),
-            LeadAsync("istio-status-leader", WriteConditionsAsync, stop.Token),
+            LeadAsync("istio-gateway-deployment", _waypoints.DeployAsync, stop.Token),
+            LeadAsync("istio-status-leader", token => Task.WhenAll(_statuses.Select(write => write(token))), stop.Token),
         ];
         await Task.WhenAny(parts);
         await stop.CancelAsync();
@@ -180,8 +185,17 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
         _client.Dispose();
     }
 
-    private Task WriteConditionsAsync(CancellationToken cancellation) =>
-        Task.WhenAll(_policyConditions.WriteAsync(cancellation), _serviceConditions.WriteAsync(cancellation));
+    /// <summary>Writes back what the derivation says of a kind's objects.</summary>
+    private Func<CancellationToken, Task> Write<T, TState>(
+        ResourceKind<T> kind, string fieldManager, Latest<TState> states, Func<TState, DateTimeOffset, StatusPatch?> due, ILogger logger)
+        where T : class, IResource
+        where TState : class
+    {
+        var writer = new StatusWriter<T>(
+            _client, kind, fieldManager, () => states.Items.Keys, (key, now) => states.Find(key) is { } state ? due(state, now) : null, logger, _time);
+        states.Changed += writer.Refresh;
+        return writer.WriteAsync;
+    }
 
     private static KubeConfig ConfigOf(ControlPlaneOptions options) =>
         options.KubeConfig is { } path ? KubeConfig.Load(path)

@@ -18,16 +18,21 @@ internal static class Cluster
         var model = new MeshModel(settings ?? new MeshSettings());
         foreach (var node in Nodes)
         {
-            model.Nodes.Set(node.Metadata.Name, node);
+            model.Inputs.Nodes.Set(node.Metadata.Name, node);
         }
 
         model.Apply(yaml);
+        model.ImplySlices();
+        return model;
+    }
+
+    /// <summary>The endpoints that selectors imply.</summary>
+    public static void ImplySlices(this MeshModel model)
+    {
         foreach (var slice in ImpliedSlices(model))
         {
-            model.EndpointSlices.Set(ResourceKey.Of(slice), slice);
+            model.Inputs.EndpointSlices.Set(ResourceKey.Of(slice), slice);
         }
-
-        return model;
     }
 
     public static void Apply(this MeshModel model, string yaml)
@@ -43,14 +48,16 @@ internal static class Cluster
         var key = ResourceKey.Of((string?)resource["metadata"]!["namespace"], (string)resource["metadata"]!["name"]!);
         switch (resource.Kind())
         {
-            case "Namespace": model.Namespaces.Set(key, resource.As(ResourceJson.Default.Namespace)); break;
-            case "Pod": model.Pods.Set(key, resource.As(ResourceJson.Default.Pod)); break;
-            case "Service": model.Services.Set(key, Defaulted(resource.As(ResourceJson.Default.Service))); break;
-            case "Gateway": model.Gateways.Set(key, resource.As(ResourceJson.Default.Gateway)); break;
-            case "GatewayClass": model.GatewayClasses.Set(key, resource.As(ResourceJson.Default.GatewayClass)); break;
-            case "EndpointSlice": model.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;
-            case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, resource.As(ResourceJson.Default.AuthorizationPolicy)); break;
-            case "PeerAuthentication": model.PeerAuthentications.Offer(key, resource.As(ResourceJson.Default.PeerAuthentication)); break;
+            case "Namespace": model.Inputs.Namespaces.Set(key, resource.As(ResourceJson.Default.Namespace)); break;
+            case "Pod": model.Inputs.Pods.Set(key, resource.As(ResourceJson.Default.Pod)); break;
+            case "Service": model.Inputs.Services.Set(key, Defaulted(resource.As(ResourceJson.Default.Service))); break;
+            case "Gateway": model.Inputs.Gateways.Set(key, resource.As(ResourceJson.Default.Gateway)); break;
+            case "GatewayClass": model.Inputs.GatewayClasses.Set(key, resource.As(ResourceJson.Default.GatewayClass)); break;
+            case "HTTPRoute": model.Inputs.HttpRoutes.Set(key, resource.As(ResourceJson.Default.HttpRoute)); break;
+            case "GRPCRoute": model.Inputs.GrpcRoutes.Set(key, resource.As(ResourceJson.Default.GrpcRoute)); break;
+            case "EndpointSlice": model.Inputs.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;
+            case "AuthorizationPolicy": model.Inputs.AuthorizationPolicies.Offer(key, resource.As(ResourceJson.Default.AuthorizationPolicy)); break;
+            case "PeerAuthentication": model.Inputs.PeerAuthentications.Offer(key, resource.As(ResourceJson.Default.PeerAuthentication)); break;
             default: throw new NotSupportedException(resource.Kind());
         }
     }
@@ -60,11 +67,11 @@ internal static class Cluster
         var key = ResourceKey.Of((string?)resource["metadata"]!["namespace"], (string)resource["metadata"]!["name"]!);
         switch (resource.Kind())
         {
-            case "Pod": model.Pods.Set(key, null); break;
-            case "Service": model.Services.Set(key, null); break;
-            case "Gateway": model.Gateways.Set(key, null); break;
-            case "AuthorizationPolicy": model.AuthorizationPolicies.Offer(key, null); break;
-            case "PeerAuthentication": model.PeerAuthentications.Offer(key, null); break;
+            case "Pod": model.Inputs.Pods.Set(key, null); break;
+            case "Service": model.Inputs.Services.Set(key, null); break;
+            case "Gateway": model.Inputs.Gateways.Set(key, null); break;
+            case "AuthorizationPolicy": model.Inputs.AuthorizationPolicies.Offer(key, null); break;
+            case "PeerAuthentication": model.Inputs.PeerAuthentications.Offer(key, null); break;
             default: throw new NotSupportedException(resource.Kind());
         }
     }
@@ -83,7 +90,7 @@ internal static class Cluster
         };
 
     private static IEnumerable<EndpointSlice> ImpliedSlices(MeshModel model) =>
-        from service in model.Services.Items.Values.ToArray()
+        from service in model.Inputs.Services.Items.Values.ToArray()
         where service.Spec?.Selector is { Count: > 0 }
         select new EndpointSlice
         {
@@ -96,7 +103,7 @@ internal static class Cluster
             AddressType = "IPv4",
             Endpoints =
             [
-                .. from pod in model.Pods.Items.Values
+                .. from pod in model.Inputs.Pods.Items.Values
                    where new LabelSelector { MatchLabels = service.Spec!.Selector }.Matches(pod.Metadata.Labels)
                    select new Ambient.Api.Kubernetes.Endpoint
                    {

@@ -74,6 +74,15 @@ public sealed record Secret : IResource
     public IReadOnlyDictionary<string, string>? Data { get; init; }
 }
 
+/// <summary>That a secret exists, without what is in it: nobody holds what he does not need.</summary>
+public sealed record SecretHeader : IResource
+{
+    public string? ApiVersion { get; init; } = "v1";
+    public string? Kind { get; init; } = "Secret";
+    public ObjectMeta Metadata { get; init; } = new();
+    public string? Type { get; init; }
+}
+
 /// <summary>A report about an object (core/v1 Event).</summary>
 public sealed record Event : IResource
 {

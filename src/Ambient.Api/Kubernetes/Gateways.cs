@@ -36,7 +36,24 @@ public sealed record Listener
     public string? Hostname { get; init; }
     public int Port { get; init; }
     public string? Protocol { get; init; }
+    public ListenerTls? Tls { get; init; }
     public AllowedRoutes? AllowedRoutes { get; init; }
+}
+
+/// <summary>The certificates of a listener that ends TLS.</summary>
+public sealed record ListenerTls
+{
+    public string? Mode { get; init; }
+    public IReadOnlyList<SecretReference>? CertificateRefs { get; init; }
+}
+
+/// <summary>A secret; of the gateway's namespace when it names none.</summary>
+public sealed record SecretReference
+{
+    public string? Group { get; init; }
+    public string? Kind { get; init; }
+    public string Name { get; init; } = "";
+    public string? Namespace { get; init; }
 }
 
 /// <summary>Whose routes may attach to a listener, or whose objects to a waypoint.</summary>

@@ -14,6 +14,7 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(ServiceAccount))]
 [JsonSerializable(typeof(ConfigMap))]
 [JsonSerializable(typeof(Secret))]
+[JsonSerializable(typeof(SecretHeader))]
 [JsonSerializable(typeof(Event))]
 [JsonSerializable(typeof(EndpointSlice))]
 [JsonSerializable(typeof(Deployment))]
@@ -26,6 +27,10 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(PeerAuthentication))]
 [JsonSerializable(typeof(Gateway))]
 [JsonSerializable(typeof(GatewayClass))]
+[JsonSerializable(typeof(GatewayStatus))]
+[JsonSerializable(typeof(HttpRoute))]
+[JsonSerializable(typeof(RouteStatus))]
+[JsonSerializable(typeof(GrpcRoute))]
 [JsonSerializable(typeof(LabelSelector))]
 [JsonSerializable(typeof(PodStatus))]
 public sealed partial class ResourceJson : JsonSerializerContext;

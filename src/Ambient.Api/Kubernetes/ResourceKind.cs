@@ -30,6 +30,7 @@ public static class ResourceKinds
     public static ResourceKind<ServiceAccount> ServiceAccounts { get; } = new("", "v1", "serviceaccounts", true, ResourceJson.Default.ServiceAccount);
     public static ResourceKind<ConfigMap> ConfigMaps { get; } = new("", "v1", "configmaps", true, ResourceJson.Default.ConfigMap);
     public static ResourceKind<Secret> Secrets { get; } = new("", "v1", "secrets", true, ResourceJson.Default.Secret);
+    public static ResourceKind<SecretHeader> SecretHeaders { get; } = new("", "v1", "secrets", true, ResourceJson.Default.SecretHeader);
     public static ResourceKind<Event> Events { get; } = new("", "v1", "events", true, ResourceJson.Default.Event);
     public static ResourceKind<EndpointSlice> EndpointSlices { get; } = new("discovery.k8s.io", "v1", "endpointslices", true, ResourceJson.Default.EndpointSlice);
     public static ResourceKind<Deployment> Deployments { get; } = new("apps", "v1", "deployments", true, ResourceJson.Default.Deployment);
@@ -41,4 +42,6 @@ public static class ResourceKinds
     public static ResourceKind<PeerAuthentication> PeerAuthentications { get; } = new("security.istio.io", "v1", "peerauthentications", true, ResourceJson.Default.PeerAuthentication);
     public static ResourceKind<Gateway> Gateways { get; } = new("gateway.networking.k8s.io", "v1", "gateways", true, ResourceJson.Default.Gateway);
     public static ResourceKind<GatewayClass> GatewayClasses { get; } = new("gateway.networking.k8s.io", "v1", "gatewayclasses", false, ResourceJson.Default.GatewayClass);
+    public static ResourceKind<HttpRoute> HttpRoutes { get; } = new("gateway.networking.k8s.io", "v1", "httproutes", true, ResourceJson.Default.HttpRoute);
+    public static ResourceKind<GrpcRoute> GrpcRoutes { get; } = new("gateway.networking.k8s.io", "v1", "grpcroutes", true, ResourceJson.Default.GrpcRoute);
 }

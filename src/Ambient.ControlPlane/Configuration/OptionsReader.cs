@@ -31,13 +31,14 @@ internal sealed class OptionsReader
     private static readonly Setting RootFolder = new("rootCADir", "ROOT_CA_DIR", "folder of a plugged-in authority (/etc/cacerts)");
     private static readonly Setting DryRun = new("dryRunPolicies", "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY", "whether dry-run policies are sent to proxies (false)");
     private static readonly Setting FailOpen = new("waypointsFailOpen", "AMBIENT_WAYPOINTS_FAIL_OPEN", "whether traffic passes a waypoint by that is missing or not ready, as in Istio (false: it is refused)");
+    private static readonly Setting WaypointImage = new("waypointImage", "WAYPOINT_IMAGE", "image that waypoints run (ambient/waypoint)");
     private static readonly Setting Quiet = new("debounceAfter", "PILOT_DEBOUNCE_AFTER", "quiet time that ends a burst of changes (30ms)");
     private static readonly Setting Longest = new("debounceMax", "PILOT_DEBOUNCE_MAX", "longest time that a burst is gathered (300ms)");
 
     private static readonly Setting[] All =
     [
         KubeConfig, Namespace, Name, ClusterId, TrustDomain, Domain, Revision, Audiences, TrustedAccounts, CheckNode, Election,
-        CustomHosts, Secure, Plaintext, Monitoring, Http, DefaultTtl, LongestTtl, RootTtl, RootFolder, DryRun, FailOpen, Quiet, Longest,
+        CustomHosts, Secure, Plaintext, Monitoring, Http, DefaultTtl, LongestTtl, RootTtl, RootFolder, DryRun, FailOpen, WaypointImage, Quiet, Longest,
     ];
 
     private readonly Dictionary<string, string> _flags = new(StringComparer.Ordinal);
@@ -85,6 +86,7 @@ internal sealed class OptionsReader
             RootNamespace = ns,
             DryRunPolicies = Value(DryRun, Flag) ?? mesh.DryRunPolicies,
             WaypointsFailOpen = Value(FailOpen, Flag) ?? mesh.WaypointsFailOpen,
+            WaypointImage = Value(WaypointImage) ?? mesh.WaypointImage,
         };
         return new ControlPlaneOptions
         {

@@ -1,4 +1,5 @@
 using Ambient.Api.Security;
+using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
@@ -17,6 +18,17 @@ internal sealed class MeshChanges
 
     /// <summary>Services whose waypoint, or what is to be said about it, may have changed.</summary>
     public Dictionary<string, BoundService?> Bindings { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Policies whose condition at waypoints may have to be written anew.</summary>
+    public Dictionary<string, PolicyAttachment?> Attachments { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gateways whose status may have to be written anew.</summary>
+    public Dictionary<string, GatewayState?> Gateways { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Routes whose status may have to be written anew.</summary>
+    public Dictionary<string, RouteState?> HttpRoutes { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, RouteState?> GrpcRoutes { get; } = new(StringComparer.Ordinal);
 
     /// <summary>How many derivations ran: the work that the change cost.</summary>
     public int Derivations { get; set; }

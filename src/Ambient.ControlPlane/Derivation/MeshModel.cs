@@ -2,6 +2,7 @@ using Ambient.Api;
 using Ambient.Api.Kubernetes;
 using Ambient.Api.Security;
 using Ambient.ControlPlane.Collections;
+using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
@@ -31,16 +32,16 @@ internal sealed class MeshModel
     public MeshModel(MeshSettings settings)
     {
         _settings = settings;
-        _servicesByNamespace = Services.IndexBy(service => service.Metadata.Namespace ?? "");
-        _peerByNamespace = PeerAuthentications.Accepted.IndexBy(policy => policy.Latest.Metadata.Namespace ?? "");
-        _peerAll = PeerAuthentications.Accepted.IndexBy(_ => "");
+        _servicesByNamespace = Inputs.Services.IndexBy(service => service.Metadata.Namespace ?? "");
+        _peerByNamespace = Inputs.PeerAuthentications.Accepted.IndexBy(policy => policy.Latest.Metadata.Namespace ?? "");
+        _peerAll = Inputs.PeerAuthentications.Accepted.IndexBy(_ => "");
 
-        _podsByNamespace = Pods.IndexBy(pod => pod.Metadata.Namespace ?? "");
+        _podsByNamespace = Inputs.Pods.IndexBy(pod => pod.Metadata.Namespace ?? "");
 
-        _slicesByService = EndpointSlices.IndexBy(slice => EndpointWorkloads.ServiceKey(slice) ?? "");
-        _namedPods = new Derived<EndpointSlice, NamedPod>(_graph, EndpointSlices, NamedPodsOf).IndexBy(pod => pod.PodKey);
-        _waypoints = new WaypointResolver(new Derived<Gateway, Waypoint>(_graph, Gateways, WaypointOf), settings);
-        Policies = new Derived<Accepted<AuthorizationPolicy>, ConvertedPolicy>(_graph, AuthorizationPolicies.Accepted, PolicyOf);
+        _slicesByService = Inputs.EndpointSlices.IndexBy(slice => EndpointWorkloads.ServiceKey(slice) ?? "");
+        _namedPods = new Derived<EndpointSlice, NamedPod>(_graph, Inputs.EndpointSlices, NamedPodsOf).IndexBy(pod => pod.PodKey);
+        _waypoints = new WaypointResolver(new Derived<Gateway, Waypoint>(_graph, Inputs.Gateways, WaypointOf), settings);
+        Policies = new Derived<Accepted<AuthorizationPolicy>, ConvertedPolicy>(_graph, Inputs.AuthorizationPolicies.Accepted, PolicyOf);
         _policiesByNamespace = Policies.IndexBy(policy => policy.Source.Metadata.Namespace ?? "");
         Policies.Changed += change =>
         {
@@ -50,14 +51,24 @@ internal sealed class MeshModel
                 _changes.Authorizations[change.Key] = change.New?.Authorization;
             }
         };
-        Publish(new Derived<Accepted<PeerAuthentication>, Authorization>(_graph, PeerAuthentications.Accepted, PortPolicyOf));
+        Publish(new Derived<Accepted<PeerAuthentication>, Authorization>(_graph, Inputs.PeerAuthentications.Accepted, PortPolicyOf));
         Publish(new Derived<MeshSettings, Authorization>(_graph, new Source<MeshSettings>().With("", settings), StaticStrict));
-        var bound = new Derived<Service, BoundService>(_graph, Services, BindingOf);
+        var bound = new Derived<Service, BoundService>(_graph, Inputs.Services, BindingOf);
         bound.Changed += change => _changes.Bindings[change.Key] = change.New;
         _services = new Derived<BoundService, Address>(_graph, bound, AddressOf);
         Publish(_services);
-        Publish(new Derived<Pod, Address>(_graph, Pods, AddressOf));
-        Publish(new Derived<EndpointSlice, Address>(_graph, EndpointSlices, AddressesOf));
+        var attachments = new PolicyAttachments(bound, Inputs.Gateways, Inputs.GatewayClasses, settings);
+        new Derived<Accepted<AuthorizationPolicy>, PolicyAttachment>(
+            _graph,
+            Inputs.AuthorizationPolicies.Accepted,
+            (policy, reads) => attachments.Of(policy.Latest, reads) is { } attachment ? [(ResourceKey.Of(policy.Latest), attachment)] : [])
+            .Changed += change => _changes.Attachments[change.Key] = change.New;
+        Publish(new Derived<Pod, Address>(_graph, Inputs.Pods, AddressOf));
+        Publish(new Derived<EndpointSlice, Address>(_graph, Inputs.EndpointSlices, AddressesOf));
+        Status = new GatewayModel(_graph, Inputs, _slicesByService, settings);
+        Status.Gateways.Changed += change => _changes.Gateways[change.Key] = change.New;
+        Status.HttpRoutes.Changed += change => _changes.HttpRoutes[change.Key] = change.New;
+        Status.GrpcRoutes.Changed += change => _changes.GrpcRoutes[change.Key] = change.New;
     }
 
     /// <summary>Raised with the key of an object that could not be derived; what was derived from it before stays in force.</summary>
@@ -67,23 +78,11 @@ internal sealed class MeshModel
         remove => _graph.Failed -= value;
     }
 
-    public Source<Pod> Pods { get; } = new();
+    /// <summary>What it derives from.</summary>
+    public MeshInputs Inputs { get; } = new();
 
-    public Source<Service> Services { get; } = new();
-
-    public Source<EndpointSlice> EndpointSlices { get; } = new();
-
-    public Source<Namespace> Namespaces { get; } = new();
-
-    public Source<Node> Nodes { get; } = new();
-
-    public Source<Gateway> Gateways { get; } = new();
-
-    public Source<GatewayClass> GatewayClasses { get; } = new();
-
-    public LastGood<AuthorizationPolicy> AuthorizationPolicies { get; } = new(PolicyValidation.Problems);
-
-    public LastGood<PeerAuthentication> PeerAuthentications { get; } = new(PolicyValidation.Problems);
+    /// <summary>The status of gateways and routes.</summary>
+    public GatewayModel Status { get; }
 
     /// <summary>Policies and what is to be said about each.</summary>
     public Collection<ConvertedPolicy> Policies { get; }
@@ -110,7 +109,7 @@ internal sealed class MeshModel
     {
         // A service with a selector finds its pods by their labels; only one without follows its slices.
         if (EndpointWorkloads.ServiceKey(slice) is { } key
-            && reads.Get(Services, key) is { Spec.Selector: null or { Count: 0 } })
+            && reads.Get(Inputs.Services, key) is { Spec.Selector: null or { Count: 0 } })
         {
             var index = 0;
             foreach (var pod in EndpointWorkloads.Pods(slice, key))
@@ -144,7 +143,7 @@ internal sealed class MeshModel
 
     private IEnumerable<(string, Waypoint)> WaypointOf(Gateway gateway, Reads reads)
     {
-        var gatewayClass = reads.Get(GatewayClasses, gateway.Spec?.GatewayClassName ?? "");
+        var gatewayClass = reads.Get(Inputs.GatewayClasses, gateway.Spec?.GatewayClassName ?? "");
         yield return (ResourceKey.Of(gateway), Waypoint.Of(gateway, gatewayClass, Network(reads), _settings));
     }
 
@@ -152,7 +151,7 @@ internal sealed class MeshModel
     {
         if (ServiceAddresses.IsPublished(service))
         {
-            var ns = reads.Get(Namespaces, service.Metadata.Namespace ?? "");
+            var ns = reads.Get(Inputs.Namespaces, service.Metadata.Namespace ?? "");
             var binding = _waypoints.Of(service, ns, () => AccountsOf(service, reads), reads);
             yield return (ResourceKey.Of(service), new BoundService(service, binding, WaypointResolver.IngressToo(service, ns)));
         }
@@ -170,7 +169,7 @@ internal sealed class MeshModel
         }
 
         return reads.Find(_slicesByService, key).ToArray().SelectMany(slice => EndpointWorkloads.Pods(slice, key)
-            .Select(named => reads.Get(Pods, named.PodKey) is { } pod ? AccountOf(pod) : null)
+            .Select(named => reads.Get(Inputs.Pods, named.PodKey) is { } pod ? AccountOf(pod) : null)
             .Concat(EndpointWorkloads.HasOthers(slice) ? [null] : []));
     }
 
@@ -178,7 +177,7 @@ internal sealed class MeshModel
 
     private IEnumerable<(string, Address)> AddressOf(BoundService bound, Reads reads)
     {
-        var ns = reads.Get(Namespaces, bound.Source.Metadata.Namespace ?? "");
+        var ns = reads.Get(Inputs.Namespaces, bound.Source.Metadata.Namespace ?? "");
         yield return (ServiceAddresses.Name(bound.Source, _settings), ServiceAddresses.Derive(bound, ns, Network(reads), _settings));
     }
 
@@ -186,17 +185,17 @@ internal sealed class MeshModel
     {
         if (PodWorkloads.IsPublished(pod))
         {
-            var node = reads.Get(Nodes, pod.Spec?.NodeName ?? "");
+            var node = reads.Get(Inputs.Nodes, pod.Spec?.NodeName ?? "");
             var services = ServicesOf(pod, reads);
             var policies = PoliciesOf(pod, reads);
-            var waypoint = _waypoints.Of(pod, reads.Get(Namespaces, pod.Metadata.Namespace ?? ""), reads).Address;
+            var waypoint = _waypoints.Of(pod, reads.Get(Inputs.Namespaces, pod.Metadata.Namespace ?? ""), reads).Address;
             yield return (PodWorkloads.Uid(pod, _settings), PodWorkloads.Derive(pod, node, Network(reads), services, policies, waypoint, _settings));
         }
     }
 
     private IEnumerable<(string, Address)> AddressesOf(EndpointSlice slice, Reads reads)
     {
-        if (EndpointWorkloads.ServiceKey(slice) is { } key && reads.Get(Services, key) is { } service && ServiceAddresses.IsPublished(service))
+        if (EndpointWorkloads.ServiceKey(slice) is { } key && reads.Get(Inputs.Services, key) is { } service && ServiceAddresses.IsPublished(service))
         {
             foreach (var address in EndpointWorkloads.Derive(slice, service, Network(reads), _settings))
             {
@@ -214,7 +213,7 @@ internal sealed class MeshModel
             service => ServiceAddresses.IsPublished(service) && Selects(service, pod));
         var naming = reads
             .Find(_namedPods, ResourceKey.Of(pod), named => named.PodUid is null || named.PodUid == pod.Metadata.Uid)
-            .Select(named => reads.Get(Services, named.ServiceKey))
+            .Select(named => reads.Get(Inputs.Services, named.ServiceKey))
             .OfType<Service>()
             .Where(ServiceAddresses.IsPublished);
         return selecting.Concat(naming);
@@ -257,5 +256,5 @@ internal sealed class MeshModel
         reads.Find(_peerByNamespace, ns, policy => where(policy.InForce)).Select(policy => policy.InForce);
 
     /// <summary>The cluster's network, which its system namespace names.</summary>
-    private string Network(Reads reads) => reads.Get(Namespaces, _settings.RootNamespace)?.Metadata.Label(Labels.Network) ?? "";
+    private string Network(Reads reads) => reads.Get(Inputs.Namespaces, _settings.RootNamespace)?.Metadata.Label(Labels.Network) ?? "";
 }

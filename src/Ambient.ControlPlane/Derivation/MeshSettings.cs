@@ -31,6 +31,9 @@ internal sealed record MeshSettings
     /// </summary>
     public bool WaypointsFailOpen { get; init; }
 
+    /// <summary>The image that waypoints run.</summary>
+    public string WaypointImage { get; init; } = "ambient/waypoint";
+
     /// <summary>The trust domain as workloads carry it: the default one is left out.</summary>
     public string WorkloadTrustDomain => TrustDomain == SpiffeId.DefaultTrustDomain ? "" : TrustDomain;
 }

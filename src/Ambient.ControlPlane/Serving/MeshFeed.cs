@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Waypoints;
 using Ambient.Kubernetes;
@@ -37,13 +37,11 @@ internal sealed class MeshFeed
     private readonly MeshModel _model;
     private readonly List<Task> _synced = [];
     private readonly List<Func<CancellationToken, Task>> _informers = [];
-    private readonly ConcurrentDictionary<string, Address> _addresses = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, ConvertedPolicy> _policies = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, BoundService> _bindings = new(StringComparer.Ordinal);
+    private readonly Latest<Address> _addresses = new();
     private readonly Lock _gate = new();
 
     /// <summary>What is still to be taken into the model: the latest state of each object, so no longer than the cluster is large.</summary>
-    private Dictionary<(string Kind, string Key), Action<MeshModel>> _pending = [];
+    private Dictionary<(string Kind, string Key), Action<MeshInputs>> _pending = [];
 
     /// <summary>One permit is enough: it says that something is pending.</summary>
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -59,17 +57,20 @@ internal sealed class MeshFeed
         _time = time;
         _model = new MeshModel(settings);
         _model.Failed += (key, error) => Log.DerivationFailed(_logger, key, error);
-        Report(_model.AuthorizationPolicies);
-        Report(_model.PeerAuthentications);
-        Pods = Follow(client, ResourceKinds.Pods, (model, key, pod) => model.Pods.Set(key, pod));
-        Namespaces = Follow(client, ResourceKinds.Namespaces, (model, key, ns) => model.Namespaces.Set(key, ns));
-        Services = Follow(client, ResourceKinds.Services, (model, key, service) => model.Services.Set(key, service));
-        Follow(client, ResourceKinds.EndpointSlices, (model, key, slice) => model.EndpointSlices.Set(key, slice));
-        Follow(client, ResourceKinds.Nodes, (model, key, node) => model.Nodes.Set(key, node));
-        Gateways = Follow(client, ResourceKinds.Gateways, (model, key, gateway) => model.Gateways.Set(key, Ours(gateway)), mayBeMissing: true);
-        GatewayClasses = Follow(client, ResourceKinds.GatewayClasses, (model, key, kind) => model.GatewayClasses.Set(key, kind), mayBeMissing: true);
-        Follow(client, ResourceKinds.AuthorizationPolicies, (model, key, policy) => model.AuthorizationPolicies.Offer(key, Ours(policy)));
-        Follow(client, ResourceKinds.PeerAuthentications, (model, key, policy) => model.PeerAuthentications.Offer(key, Ours(policy)));
+        Report(_model.Inputs.AuthorizationPolicies);
+        Report(_model.Inputs.PeerAuthentications);
+        Pods = Follow(client, ResourceKinds.Pods, (inputs, key, pod) => inputs.Pods.Set(key, pod));
+        Namespaces = Follow(client, ResourceKinds.Namespaces, (inputs, key, ns) => inputs.Namespaces.Set(key, ns));
+        Services = Follow(client, ResourceKinds.Services, (inputs, key, service) => inputs.Services.Set(key, service));
+        Follow(client, ResourceKinds.EndpointSlices, (inputs, key, slice) => inputs.EndpointSlices.Set(key, slice));
+        Follow(client, ResourceKinds.Nodes, (inputs, key, node) => inputs.Nodes.Set(key, node));
+        Gateways = Follow(client, ResourceKinds.Gateways, (inputs, key, gateway) => inputs.Gateways.Set(key, Ours(gateway)), mayBeMissing: true);
+        GatewayClasses = Follow(client, ResourceKinds.GatewayClasses, (inputs, key, kind) => inputs.GatewayClasses.Set(key, kind), mayBeMissing: true);
+        Follow(client, ResourceKinds.HttpRoutes, (inputs, key, route) => inputs.HttpRoutes.Set(key, Ours(route)), mayBeMissing: true);
+        Follow(client, ResourceKinds.GrpcRoutes, (inputs, key, route) => inputs.GrpcRoutes.Set(key, Ours(route)), mayBeMissing: true);
+        Follow(client, ResourceKinds.SecretHeaders, (inputs, key, secret) => inputs.Secrets.Set(key, secret));
+        Follow(client, ResourceKinds.AuthorizationPolicies, (inputs, key, policy) => inputs.AuthorizationPolicies.Offer(key, Ours(policy)));
+        Follow(client, ResourceKinds.PeerAuthentications, (inputs, key, policy) => inputs.PeerAuthentications.Offer(key, Ours(policy)));
     }
 
     public Informer<Pod> Pods { get; }
@@ -83,20 +84,23 @@ internal sealed class MeshFeed
 
     public Informer<GatewayClass> GatewayClasses { get; }
 
-    /// <summary>Policies by key, with what is to be said about each.</summary>
-    public IReadOnlyDictionary<string, ConvertedPolicy> Policies => _policies;
+    /// <summary>Policies, with what is to be said about each.</summary>
+    public Latest<ConvertedPolicy> Policies { get; } = new();
+
+    /// <summary>Services, with their waypoints.</summary>
+    public Latest<BoundService> Bindings { get; } = new();
+
+    /// <summary>Policies for waypoints, with what is to be said about each.</summary>
+    public Latest<PolicyAttachment> Attachments { get; } = new();
+
+    public Latest<GatewayState> GatewayStates { get; } = new();
+
+    public Latest<RouteState> HttpRoutes { get; } = new();
+
+    public Latest<RouteState> GrpcRoutes { get; } = new();
 
     /// <summary>Workloads and services by resource name, as they were pushed last.</summary>
-    public IReadOnlyDictionary<string, Address> Addresses => _addresses;
-
-    /// <summary>Services by key, with their waypoints.</summary>
-    public IReadOnlyDictionary<string, BoundService> Bindings => _bindings;
-
-    /// <summary>Raised with the key of each service whose condition may have changed.</summary>
-    public event Action<string>? BindingChanged;
-
-    /// <summary>Raised with the key of each policy whose condition may have changed.</summary>
-    public event Action<string>? PolicyChanged;
+    public IReadOnlyDictionary<string, Address> Addresses => _addresses.Items;
 
     /// <summary>Raised once everything that the cluster held at the start is in the store.</summary>
     public event Action? Synced;
@@ -113,7 +117,7 @@ internal sealed class MeshFeed
         await Task.WhenAll(_synced).WaitAsync(cancellation);
         Take();
         _store.MarkSynced();
-        Log.Synced(_logger, _addresses.Count, _policies.Count);
+        Log.Synced(_logger, Addresses.Count, Policies.Items.Count);
         Synced?.Invoke();
         while (await _wake.Reader.ReadAsync(cancellation))
         {
@@ -137,7 +141,7 @@ internal sealed class MeshFeed
     /// <summary>Takes what is pending into the model, derives, and publishes.</summary>
     private void Take()
     {
-        Dictionary<(string, string), Action<MeshModel>> pending;
+        Dictionary<(string, string), Action<MeshInputs>> pending;
         lock (_gate)
         {
             pending = _pending;
@@ -146,7 +150,7 @@ internal sealed class MeshFeed
 
         foreach (var apply in pending.Values)
         {
-            apply(_model);
+            apply(_model.Inputs);
         }
 
         Publish(_model.Settle());
@@ -155,11 +159,7 @@ internal sealed class MeshFeed
     private void Publish(MeshChanges changes)
     {
         _metrics.Derivations.Add(changes.Derivations);
-        foreach (var (name, address) in changes.Addresses)
-        {
-            Remember(_addresses, name, address);
-        }
-
+        _addresses.Take(changes.Addresses);
         _metrics.Services.Set(_model.PublishedServices);
 
         _store.Apply(
@@ -170,17 +170,12 @@ internal sealed class MeshFeed
             Log.Published(_logger, changes.Addresses.Count, changes.Authorizations.Count, changes.Derivations);
         }
 
-        foreach (var (key, binding) in changes.Bindings)
-        {
-            Remember(_bindings, key, binding);
-            BindingChanged?.Invoke(key);
-        }
-
-        foreach (var (key, policy) in changes.Policies)
-        {
-            Remember(_policies, key, policy);
-            PolicyChanged?.Invoke(key);
-        }
+        Policies.Take(changes.Policies);
+        Bindings.Take(changes.Bindings);
+        Attachments.Take(changes.Attachments);
+        GatewayStates.Take(changes.Gateways);
+        HttpRoutes.Take(changes.HttpRoutes);
+        GrpcRoutes.Take(changes.GrpcRoutes);
     }
 
     private static ResourceChange Change<T>(string type, Dictionary<string, T?> changes, Func<T, IReadOnlyList<string>> aliases)
@@ -213,7 +208,7 @@ internal sealed class MeshFeed
         _ => [],
     };
 
-    private Informer<T> Follow<T>(KubernetesClient client, ResourceKind<T> kind, Action<MeshModel, string, T?> apply, bool mayBeMissing = false)
+    private Informer<T> Follow<T>(KubernetesClient client, ResourceKind<T> kind, Action<MeshInputs, string, T?> apply, bool mayBeMissing = false)
         where T : class, IResource
     {
         var informer = new Informer<T>(client, kind, new InformerOptions { KindMayBeMissing = mayBeMissing }, _logger);
@@ -222,7 +217,7 @@ internal sealed class MeshFeed
             var key = ResourceKey.Of(change.Object);
             lock (_gate)
             {
-                _pending[(kind.Plural, key)] = model => apply(model, key, change.New);
+                _pending[(kind.Plural, key)] = inputs => apply(inputs, key, change.New);
             }
 
             _wake.Writer.TryWrite(true);
@@ -247,17 +242,4 @@ internal sealed class MeshFeed
     private T? Ours<T>(T? policy)
         where T : class, IResource =>
         policy?.Metadata.Label(Ambient.Api.Labels.Revision) is { Length: > 0 } revision && revision != _settings.Revision ? null : policy;
-
-    private static void Remember<T>(ConcurrentDictionary<string, T> into, string key, T? value)
-        where T : class
-    {
-        if (value is null)
-        {
-            into.TryRemove(key, out _);
-        }
-        else
-        {
-            into[key] = value;
-        }
-    }
 }

@@ -13,7 +13,7 @@ public sealed class IncrementalDerivationTests
     {
         for (var i = 0; i < Pods; i++)
         {
-            _model.Pods.Set($"shop/pod-{i}", PodOf(i, ready: true));
+            _model.Inputs.Pods.Set($"shop/pod-{i}", PodOf(i, ready: true));
         }
 
         _model.Apply("""
@@ -33,7 +33,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void One_pods_change_derives_one_pod()
     {
-        _model.Pods.Set("shop/pod-5", PodOf(5, ready: false));
+        _model.Inputs.Pods.Set("shop/pod-5", PodOf(5, ready: false));
 
         var changes = _model.Settle();
 
@@ -44,7 +44,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_change_that_shows_in_no_output_is_no_change()
     {
-        _model.Pods.Set("shop/pod-5", PodOf(5, ready: true) with { Status = PodOf(5, true).Status! with { HostIP = "192.0.2.1" } });
+        _model.Inputs.Pods.Set("shop/pod-5", PodOf(5, ready: true) with { Status = PodOf(5, true).Status! with { HostIP = "192.0.2.1" } });
 
         Assert.Empty(_model.Settle().Addresses);
     }
@@ -68,7 +68,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_services_end_takes_it_from_its_pods()
     {
-        _model.Services.Set("shop/few", null);
+        _model.Inputs.Services.Set("shop/few", null);
 
         var changes = _model.Settle();
 
@@ -79,7 +79,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_policy_derives_the_pods_that_it_selects_and_its_rules_none()
     {
-        Assert.Equal((Pods / 100) + 1, Policy("a").Derivations);
+        Assert.Equal((Pods / 100) + 2, Policy("a").Derivations); // itself, and whether waypoints take it
         var rules = Policy("b");
 
         Assert.Empty(rules.Addresses);
@@ -89,7 +89,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_slice_of_a_service_without_selector_joins_the_pod_that_it_names()
     {
-        _model.EndpointSlices.Set("shop/loose-1", new EndpointSlice
+        _model.Inputs.EndpointSlices.Set("shop/loose-1", new EndpointSlice
         {
             Metadata = new ObjectMeta { Name = "loose-1", Namespace = "shop", Labels = new Dictionary<string, string> { ["kubernetes.io/service-name"] = "loose" } },
             Endpoints = [new Ambient.Api.Kubernetes.Endpoint { Addresses = ["10.0.0.9"], TargetRef = new ObjectReference { Kind = "Pod", Namespace = "shop", Name = "pod-9" } }],
@@ -105,7 +105,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_pods_end_is_a_removal()
     {
-        _model.Pods.Set("shop/pod-3", null);
+        _model.Inputs.Pods.Set("shop/pod-3", null);
 
         var (name, address) = Assert.Single(_model.Settle().Addresses);
 

@@ -66,7 +66,7 @@ public sealed class PolicyConditionsTests
     }
 
     private static JsonArray? ConditionsFor(ConvertedPolicy policy) =>
-        ConditionWriter<AuthorizationPolicy>.ConditionsFor(PolicyCondition.Type, Conditions.Of(policy), Now);
+        Conditions.Due(policy, Now)?.Status["conditions"]!.AsArray();
 
     private static ConvertedPolicy Current(ConvertedPolicy policy, string status, string reason, string message, long generation) => policy with
     {

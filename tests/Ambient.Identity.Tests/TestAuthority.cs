@@ -12,11 +12,11 @@ internal sealed class TestAuthority : IDisposable
 
     private readonly X509Certificate2 _root;
 
-    public TestAuthority(string name = "test root")
+    public TestAuthority(string name = "test root", TimeSpan? validity = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         _root = Describe(new CertificateRequest($"O={name}", key, HashAlgorithmName.SHA256))
-            .CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddYears(1));
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow + (validity ?? TimeSpan.FromDays(365)));
     }
 
     private TestAuthority(X509Certificate2 root) => _root = root;
@@ -104,12 +104,13 @@ internal sealed class TestAuthority : IDisposable
         bool client = true,
         bool server = true,
         string? roots = null,
-        string? intermediate = null)
+        string? intermediate = null,
+        Ambient.Identity.Tls.TlsOptions? options = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var copy = PrivateKey.Copy(key);
         return WorkloadCertificate.Create(
-            [Issue(key, [uri], notBefore, notAfter, client, server), .. intermediate is null ? (string[])[] : [intermediate], roots ?? RootPem], copy);
+            [Issue(key, [uri], notBefore, notAfter, client, server), .. intermediate is null ? (string[])[] : [intermediate], roots ?? RootPem], copy, options);
     }
 
     /// <summary>Writes leaf, key and root for a program that wants files.</summary>

@@ -67,8 +67,41 @@ internal static unsafe partial class LibCrypto
     [LibraryImport(Library)]
     internal static partial int X509_STORE_CTX_get_error_depth(nint context);
 
+    /// <summary>The certificate to verify.</summary>
     [LibraryImport(Library)]
-    internal static partial nint X509_STORE_CTX_get_current_cert(nint context);
+    internal static partial nint X509_STORE_CTX_get0_cert(nint context);
+
+    /// <summary>What the peer presented: that certificate and what came with it.</summary>
+    [LibraryImport(Library)]
+    internal static partial nint X509_STORE_CTX_get0_untrusted(nint context);
+
+    /// <summary>What was verified, from the leaf to the trust anchor.</summary>
+    [LibraryImport(Library)]
+    internal static partial nint X509_STORE_CTX_get0_chain(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_verify_cert(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial int i2d_X509(nint certificate, byte** der);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_get0_notBefore(nint certificate);
+
+    [LibraryImport(Library)]
+    internal static partial nint X509_get0_notAfter(nint certificate);
+
+    [LibraryImport(Library)]
+    internal static partial nint ASN1_TIME_set(nint reuse, long unixSeconds);
+
+    [LibraryImport(Library)]
+    internal static partial int ASN1_TIME_diff(int* days, int* seconds, nint from, nint to);
+
+    [LibraryImport(Library)]
+    internal static partial int OPENSSL_sk_num(nint stack);
+
+    [LibraryImport(Library)]
+    internal static partial nint OPENSSL_sk_value(nint stack, int index);
 
     [LibraryImport(Library)]
     internal static partial nint d2i_AutoPrivateKey(nint reuse, byte** der, nint length);

@@ -66,8 +66,11 @@ internal static unsafe partial class LibSsl
         nint context, delegate* unmanaged<nint, byte**, byte*, byte*, uint, nint, int> callback, nint argument);
 
     [LibraryImport(Library)]
-    internal static partial void SSL_CTX_set_verify(
-        nint context, int mode, delegate* unmanaged<int, nint, int> callback);
+    internal static partial void SSL_CTX_set_verify(nint context, int mode, nint callback);
+
+    [LibraryImport(Library)]
+    internal static partial void SSL_CTX_set_cert_verify_callback(
+        nint context, delegate* unmanaged<nint, nint, int> callback, nint argument);
 
     [LibraryImport(Library)]
     internal static partial int SSL_CTX_use_certificate(nint context, nint certificate);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Ambient.Api;
 using Ambient.Identity.Certificates;
 using Ambient.Identity.OpenSsl;
@@ -16,12 +17,16 @@ public sealed class TlsContext : IDisposable
 
     private static readonly byte[] Alpn = [2, (byte)'h', (byte)'2'];
 
-    private TlsContext(SslContextHandle handle, TlsRole role, SpiffeId identity, TlsRecordLayer records)
+    private readonly byte[] _trust;
+
+    private TlsContext(SslContextHandle handle, TlsRole role, SpiffeId identity, byte[] trust, TlsOptions options)
     {
         Handle = handle;
         Role = role;
-        Records = records;
         Identity = identity;
+        _trust = trust;
+        Records = options.Records;
+        Verified = options.Verified;
     }
 
     /// <summary>Which side it is for.</summary>
@@ -33,6 +38,12 @@ public sealed class TlsContext : IDisposable
     internal SslContextHandle Handle { get; }
 
     internal TlsRecordLayer Records { get; }
+
+    /// <summary>A digest of everything that its verdicts about chains rest on, but for chain, role and time: the roots.</summary>
+    internal ReadOnlySpan<byte> Trust => _trust;
+
+    /// <summary>Verdicts that contexts share.</summary>
+    internal VerifiedChains Verified { get; }
 
     /// <summary>Makes a context.</summary>
     /// <exception cref="OpenSslException">A certificate cannot be read or the key does not fit.</exception>
@@ -52,8 +63,7 @@ public sealed class TlsContext : IDisposable
             var context = handle.DangerousGetHandle();
             Configure(context, role, options);
             Present(context, chain, key);
-            Trust(context, roots);
-            return new TlsContext(handle, role, identity, options.Records);
+            return new TlsContext(handle, role, identity, TrustRoots(context, roots), options);
         }
         catch
         {
@@ -80,7 +90,8 @@ public sealed class TlsContext : IDisposable
             LibSsl.SSL_CTX_set_keylog_callback(context, &TlsSession.TakeSecret);
         }
 
-        LibSsl.SSL_CTX_set_verify(context, LibSsl.VerifyPeerAlways, &TlsSession.VerifyCertificate);
+        LibSsl.SSL_CTX_set_verify(context, LibSsl.VerifyPeerAlways, 0);
+        LibSsl.SSL_CTX_set_cert_verify_callback(context, &TlsSession.VerifyChain, 0);
         if (role == TlsRole.Server)
         {
             LibSsl.SSL_CTX_set_alpn_select_cb(context, &SelectProtocol, 0);
@@ -109,16 +120,20 @@ public sealed class TlsContext : IDisposable
         Check(LibSsl.SSL_CTX_check_private_key(context) == 1, "match the private key to the leaf");
     }
 
-    private static void Trust(nint context, IReadOnlyList<CertificateDetails> roots)
+    /// <returns>A digest of the roots.</returns>
+    private static byte[] TrustRoots(nint context, IReadOnlyList<CertificateDetails> roots)
     {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var store = LibSsl.SSL_CTX_get_cert_store(context);
         foreach (var root in roots)
         {
             using var certificate = X509Handle.FromDer(root.Der.Span);
             Check(LibCrypto.X509_STORE_add_cert(store, certificate.DangerousGetHandle()) == 1, "trust a root certificate");
+            digest.AppendData(SHA256.HashData(root.Der.Span));
         }
 
         LibCrypto.X509_VERIFY_PARAM_set_flags(LibSsl.SSL_CTX_get0_param(context), LibCrypto.VerifyPartialChain);
+        return digest.GetHashAndReset();
     }
 
     /// <summary>A client that offers protocols has to offer h2; one that offers none is taken to speak it.</summary>

@@ -14,6 +14,9 @@ public sealed record TlsOptions
     /// counts.
     /// </summary>
     public TlsCipher PreferredCipher { get; init; } = TlsCipher.Aes128Gcm;
+
+    /// <summary>Verdicts about peers' chains, shared by all contexts that are made with these options.</summary>
+    internal VerifiedChains Verified { get; init; } = new(VerifiedChains.DefaultCapacity, TimeProvider.System);
 }
 
 /// <summary>Who makes and opens the records of an established connection.</summary>

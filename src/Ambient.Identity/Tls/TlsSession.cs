@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Ambient.Api;
-using Ambient.Identity.Certificates;
 using Ambient.Identity.OpenSsl;
 using Ambient.Identity.Tls.Records;
 
@@ -29,6 +27,7 @@ internal sealed unsafe class TlsSession : IDisposable
 
     private readonly SslHandle _handle;
     private readonly nint _ssl;
+    private readonly TlsContext _context;
     private readonly PeerPolicy _policy;
     private TrafficSecrets? _secrets;
     private TlsException? _failure;
@@ -36,8 +35,8 @@ internal sealed unsafe class TlsSession : IDisposable
 
     public TlsSession(TlsContext context, PeerPolicy policy)
     {
+        _context = context;
         _policy = policy;
-        Role = context.Role;
         _secrets = context.Records == TlsRecordLayer.Evp ? new TrafficSecrets() : null;
         LibCrypto.ERR_clear_error();
         var inUse = false;
@@ -72,7 +71,7 @@ internal sealed unsafe class TlsSession : IDisposable
         }
     }
 
-    public TlsRole Role { get; }
+    public TlsRole Role => _context.Role;
 
     /// <summary>The verified identity at the other end, once the handshake is complete.</summary>
     public SpiffeId Peer { get; private set; }
@@ -208,67 +207,48 @@ internal sealed unsafe class TlsSession : IDisposable
     internal static void TakeSecret(nint ssl, byte* line) =>
         _running!._secrets?.TakeLine(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(line));
 
-    /// <summary>Called by OpenSSL for each certificate of the peer's chain, from the root down, with its own verdict.</summary>
+    /// <summary>Called by OpenSSL to have the peer's chain verified, before the peer has proven that the key is its own.</summary>
     [UnmanagedCallersOnly]
-    internal static int VerifyCertificate(int verdict, nint store)
+    internal static int VerifyChain(nint store, nint unused)
     {
         var session = _running!;
-        if (verdict != 1)
-        {
-            session._failure = TlsFailures.FromVerification(
-                LibCrypto.X509_STORE_CTX_get_error(store), LibCrypto.X509_STORE_CTX_get_error_depth(store), session.Role);
-            return 0;
-        }
-
-        if (LibCrypto.X509_STORE_CTX_get_error_depth(store) != 0)
-        {
-            return 1;
-        }
-
-        if (session.AcceptsLeaf(LibCrypto.X509_STORE_CTX_get_current_cert(store)))
-        {
-            return 1;
-        }
-
-        LibCrypto.X509_STORE_CTX_set_error(store, RefusedByUs);
-        return 0;
-    }
-
-    private bool AcceptsLeaf(nint leaf)
-    {
-        string complaint;
         try
         {
-            _accepted = _policy.Accepts(ReadUris(leaf), out var peer, out complaint);
-            Peer = peer;
+            if (new PeerChain(store, session._context).Verify() is not { } chain)
+            {
+                session._failure = TlsFailures.FromVerification(
+                    LibCrypto.X509_STORE_CTX_get_error(store), LibCrypto.X509_STORE_CTX_get_error_depth(store), session.Role);
+                return 0;
+            }
+
+            session.Judge(chain);
         }
-        catch (CryptographicException exception)
+        catch (Exception exception)
         {
-            _accepted = false;
-            complaint = exception.Message;
+            // Above us is C, which cannot pass it on: whatever it is, it refuses the peer.
+            session._accepted = false;
+            session._failure = new TlsException(TlsFailure.UntrustedPeer, $"The peer's certificate cannot be judged: {exception.Message}", exception);
         }
 
+        if (!session._accepted)
+        {
+            LibCrypto.X509_STORE_CTX_set_error(store, RefusedByUs);
+        }
+
+        return session._accepted ? 1 : 0;
+    }
+
+    /// <summary>Whose chain it is, each time: what is expected differs between connections.</summary>
+    private void Judge(VerifiedChain chain)
+    {
+        _accepted = _policy.Accepts(chain.Uris, out var peer, out var complaint);
+        Peer = peer;
         if (!_accepted)
         {
             _failure = new TlsException(
                 TlsFailure.WrongPeerIdentity,
                 $"The {(Role == TlsRole.Client ? "server" : "client")} is not who may be there: {complaint}.");
         }
-
-        return _accepted;
-    }
-
-    private static List<string> ReadUris(nint leaf)
-    {
-        var index = LibCrypto.X509_get_ext_by_NID(leaf, LibCrypto.SubjectAlternativeNames, -1);
-        if (index < 0)
-        {
-            return [];
-        }
-
-        var data = LibCrypto.X509_EXTENSION_get_data(LibCrypto.X509_get_ext(leaf, index));
-        var der = new ReadOnlySpan<byte>(LibCrypto.ASN1_STRING_get0_data(data), LibCrypto.ASN1_STRING_length(data));
-        return SubjectNames.ReadUris(der.ToArray());
     }
 
     private HandshakeState Judge(int result, bool ended)

@@ -43,7 +43,7 @@ refresh_packages() {
     : > "$apt/status"
     printf "deb [signed-by=$KEYRING] %s main\n" \
         "$MIRROR $SUITE" "$MIRROR $SUITE-updates" "$SECURITY_MIRROR $SUITE-security" > "$apt/sources.list"
-    apt_aside update ||
+    apt_aside -o APT::Update::Error-Mode=any update ||
         fail "apt cannot read Debian $SUITE from $MIRROR and $SECURITY_MIRROR: check --mirror and --security-mirror, and whether $KEYRING knows $SUITE."
 }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ambient.Identity.Certificates;
+using Ambient.Identity.Tls;
 
 namespace Ambient.Identity.Tests;
 
@@ -105,7 +106,7 @@ internal sealed class TestAuthority : IDisposable
         bool server = true,
         string? roots = null,
         string? intermediate = null,
-        Ambient.Identity.Tls.TlsOptions? options = null)
+        TlsOptions? options = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var copy = PrivateKey.Copy(key);

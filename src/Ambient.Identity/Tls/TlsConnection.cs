@@ -26,7 +26,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         Role = context.Role;
         LocalIdentity = context.Identity;
         PeerIdentity = session.Peer;
-        _records = TlsRecords.Create(session);
+        _records = TlsRecords.Create(session, context.Options);
         _input = new TlsReader(this, socket, _records);
         _output = new TlsWriter(this, socket, _records);
         _input.Preload(rest);
@@ -134,19 +134,15 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         _records.Dispose();
     }
 
+    internal (int Sent, int Received) KeyUpdates => _records.KeyUpdates;
+
     internal string Describe() => $"TLS connection {(Role == TlsRole.Client ? "to" : "from")} {RemoteEndPoint} ({PeerIdentity})";
 
     internal TlsException Lost(string operation, Errno error) =>
         new(TlsFailure.ConnectionLost, $"{Describe()} broke: {operation}: {LinuxException.Describe(error)}.");
 
-    /// <summary>Sends an alert, as far as the socket takes it at once: the connection is over anyway.</summary>
-    internal void SendFarewell(ReadOnlySpan<byte> alert)
-    {
-        if (!alert.IsEmpty)
-        {
-            _socket.TrySend(alert);
-        }
-    }
+    /// <summary>Sends an alert behind the records that wait, as far as the socket takes it: the connection is over anyway.</summary>
+    internal void SendFarewell(ReadOnlySpan<byte> alert) => _output.SendLast(alert);
 
     private static void RequireRole(TlsContext context, TlsRole role)
     {

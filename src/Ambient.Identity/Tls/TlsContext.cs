@@ -25,8 +25,7 @@ public sealed class TlsContext : IDisposable
         Role = role;
         Identity = identity;
         _trust = trust;
-        Records = options.Records;
-        Verified = options.Verified;
+        Options = options;
     }
 
     /// <summary>Which side it is for.</summary>
@@ -37,13 +36,13 @@ public sealed class TlsContext : IDisposable
 
     internal SslContextHandle Handle { get; }
 
-    internal TlsRecordLayer Records { get; }
+    internal TlsOptions Options { get; }
 
     /// <summary>A digest of everything that its verdicts about chains rest on, but for chain, role and time: the roots.</summary>
     internal ReadOnlySpan<byte> Trust => _trust;
 
     /// <summary>Verdicts that contexts share.</summary>
-    internal VerifiedChains Verified { get; }
+    internal VerifiedChains Verified => Options.Verified;
 
     /// <summary>Makes a context.</summary>
     /// <exception cref="OpenSslException">A certificate cannot be read or the key does not fit.</exception>

@@ -17,6 +17,12 @@ public sealed record TlsOptions
 
     /// <summary>Verdicts about peers' chains, shared by all contexts that are made with these options.</summary>
     internal VerifiedChains Verified { get; init; } = new(VerifiedChains.DefaultCapacity, TimeProvider.System);
+
+    /// <summary>
+    /// Records after which a key is replaced: the power of two below the 2^24.5 that RFC 8446 §5.5 allows AES-GCM, 256 GiB of full
+    /// ones.
+    /// </summary>
+    internal ulong RecordsPerKey { get; init; } = 1UL << 24;
 }
 
 /// <summary>Who makes and opens the records of an established connection.</summary>

@@ -38,9 +38,12 @@ internal abstract class TlsRecords : IDisposable
     /// <summary>What to send after <see cref="Open"/> has thrown: an alert, or nothing. Valid until the thread's next call.</summary>
     public abstract ReadOnlySpan<byte> Farewell { get; }
 
+    /// <summary>How often we replaced the keys: of what we send, and of what we receive. libssl keeps no count of its own.</summary>
+    public virtual (int Sent, int Received) KeyUpdates => default;
+
     /// <summary>Takes over an established session.</summary>
     /// <exception cref="TlsException">It cannot be taken over.</exception>
-    public static TlsRecords Create(TlsSession session)
+    public static TlsRecords Create(TlsSession session, TlsOptions options)
     {
         if (session.TakeSecrets() is not { } secrets)
         {
@@ -48,7 +51,7 @@ internal abstract class TlsRecords : IDisposable
         }
 
         session.Dispose();
-        return new EvpRecords(session.Role, secrets);
+        return new EvpRecords(session.Role, secrets, options.RecordsPerKey);
     }
 
     /// <summary>Opens one whole record. Of one that is larger than <see cref="MaxRecord"/> the header is enough.</summary>

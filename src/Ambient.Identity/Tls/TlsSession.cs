@@ -37,7 +37,7 @@ internal sealed unsafe class TlsSession : IDisposable
     {
         _context = context;
         _policy = policy;
-        _secrets = context.Records == TlsRecordLayer.Evp ? new TrafficSecrets() : null;
+        _secrets = context.Options.Records == TlsRecordLayer.Evp ? new TrafficSecrets() : null;
         LibCrypto.ERR_clear_error();
         var inUse = false;
         try

@@ -93,6 +93,19 @@ internal sealed partial class TlsWriter
         _queued += length;
     }
 
+    /// <summary>Sends a sealed alert, for which no other record may be waiting to be sealed any more.</summary>
+    public void SendLast(ReadOnlySpan<byte> alert)
+    {
+        if (!alert.IsEmpty && !_completed && _failure is null)
+        {
+            var copy = RecordBuffer.Rent(large: false);
+            alert.CopyTo(copy.Bytes);
+            Enqueue(copy, 0, alert.Length);
+            copy.Release();
+            Send();
+        }
+    }
+
     private void OnWritable()
     {
         if (_failure is null)

@@ -22,15 +22,27 @@ public sealed class SegmentationTests : IAsyncDisposable
         _authority.Dispose();
     }
 
+    /// <summary>Keys are replaced after random numbers of records in all but the first cases; layers meet in all combinations.</summary>
     [Theory]
-    [InlineData(1, 3, 4_000)]
-    [InlineData(2, 40, 60_000)]
-    [InlineData(3, 9_000, 2_000_000)]
-    [InlineData(4, 70_000, 6_000_000)]
-    public async Task Pieces_of_any_size_make_no_difference(int seed, int largest, int length)
+    [InlineData(1, 3, 4_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 0)]
+    [InlineData(2, 40, 60_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 0)]
+    [InlineData(3, 9_000, 2_000_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 0)]
+    [InlineData(4, 70_000, 6_000_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 0)]
+    [InlineData(5, 40, 100_000, TlsRecordLayer.LibSsl, TlsRecordLayer.LibSsl, 0)]
+    [InlineData(6, 70_000, 3_000_000, TlsRecordLayer.LibSsl, TlsRecordLayer.LibSsl, 0)]
+    [InlineData(7, 3, 5_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 3)]
+    [InlineData(8, 500, 400_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 9)]
+    [InlineData(9, 70_000, 3_000_000, TlsRecordLayer.Evp, TlsRecordLayer.Evp, 20)]
+    [InlineData(10, 500, 400_000, TlsRecordLayer.Evp, TlsRecordLayer.LibSsl, 5)]
+    [InlineData(11, 70_000, 3_000_000, TlsRecordLayer.Evp, TlsRecordLayer.LibSsl, 20)]
+    [InlineData(12, 500, 400_000, TlsRecordLayer.LibSsl, TlsRecordLayer.Evp, 5)]
+    [InlineData(13, 70_000, 3_000_000, TlsRecordLayer.LibSsl, TlsRecordLayer.Evp, 20)]
+    public async Task Pieces_of_any_size_make_no_difference(
+        int seed, int largest, int length, TlsRecordLayer clientLayer, TlsRecordLayer serverLayer, int recordsPerKey)
     {
-        using var web = _authority.Certificate(WebUri);
-        using var db = _authority.Certificate(DbUri);
+        var random = new Random(seed);
+        using var web = _authority.Certificate(WebUri, options: Options(clientLayer));
+        using var db = _authority.Certificate(DbUri, options: Options(serverLayer));
         var data = RandomNumberGenerator.GetBytes(length);
         await _loop.RunAsync(async () =>
         {
@@ -48,7 +60,13 @@ public sealed class SegmentationTests : IAsyncDisposable
             using var atServer = await accepting;
             var echoed = LoopPair.ReadToEndAsync(atClient.Input);
             var echoing = EchoAsync(atServer);
-            await LoopPair.WriteAsync(atClient.Output, data, 20_000);
+            for (var at = 0; at < data.Length;)
+            {
+                var count = Math.Min(data.Length - at, 1 + random.Next(random.Next(5) == 0 ? 100_000 : 2_000));
+                await LoopPair.WriteAsync(atClient.Output, data[at..(at + count)], 20_000);
+                at += count;
+            }
+
             await atClient.Output.CompleteAsync();
             Assert.Equal(data, await echoed);
             await echoing;
@@ -56,6 +74,13 @@ public sealed class SegmentationTests : IAsyncDisposable
             atServer.Dispose();
             await Task.WhenAll(up, down);
         }).WaitAsync(TimeSpan.FromSeconds(30));
+
+        TlsOptions Options(TlsRecordLayer layer) => new()
+        {
+            Records = layer,
+            PreferredCipher = random.Next(2) == 0 ? TlsCipher.Aes128Gcm : TlsCipher.Aes256Gcm,
+            RecordsPerKey = recordsPerKey == 0 ? TlsOptions.Default.RecordsPerKey : 1 + (ulong)random.Next(recordsPerKey),
+        };
     }
 
     private static async Task EchoAsync(TlsConnection connection)

@@ -9,11 +9,6 @@ namespace Ambient.Identity.Tls.Records;
 internal sealed class EvpRecords : TlsRecords
 {
     /// <summary>
-    /// Records per key: the power of two below the 2^24.5 of full size that RFC 8446 §5.5 allows AES-GCM. 256 GiB at least.
-    /// </summary>
-    public const ulong RecordsPerKey = 1UL << 24;
-
-    /// <summary>
     /// Records in a row that bring no data: empty ones, tickets, new keys. More of them keep us busy for nothing; OpenSSL and BoringSSL
     /// draw the same line.
     /// </summary>
@@ -38,7 +33,7 @@ internal sealed class EvpRecords : TlsRecords
     /// <param name="role">Our part in it.</param>
     /// <param name="secrets">Known; disposed with the keys.</param>
     /// <param name="recordsPerKey">Records after which a key is replaced.</param>
-    public EvpRecords(TlsRole role, TrafficSecrets secrets, ulong recordsPerKey = RecordsPerKey)
+    public EvpRecords(TlsRole role, TrafficSecrets secrets, ulong recordsPerKey)
     {
         var (own, peers) = role == TlsRole.Client ? (secrets.Client, secrets.Server) : (secrets.Server, secrets.Client);
         _sealing = new RecordKey(own, encrypts: true, recordsPerKey);
@@ -48,8 +43,7 @@ internal sealed class EvpRecords : TlsRecords
 
     public override ReadOnlySpan<byte> Farewell => _farewell;
 
-    /// <summary>How often the keys were replaced: of what we send, and of what we receive.</summary>
-    public (int Sent, int Received) KeyUpdates => (_sealing.Updates, _opening.Updates);
+    public override (int Sent, int Received) KeyUpdates => (_sealing.Updates, _opening.Updates);
 
     public override RecordContent Open(Span<byte> record)
     {

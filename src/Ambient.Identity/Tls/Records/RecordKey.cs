@@ -33,9 +33,11 @@ internal sealed unsafe class RecordKey : IDisposable
     /// <param name="secret">Known.</param>
     /// <param name="encrypts">Whether it is for sealing.</param>
     /// <param name="recordLimit">Records after which it <see cref="IsWorn"/>.</param>
-    public RecordKey(TrafficSecret secret, bool encrypts, ulong recordLimit)
+    /// <param name="firstSequence">0, but in a test.</param>
+    public RecordKey(TrafficSecret secret, bool encrypts, ulong recordLimit, ulong firstSequence = 0)
     {
         _secret = secret;
+        _sequence = firstSequence;
         _encrypts = encrypts ? 1 : 0;
         _recordLimit = recordLimit;
         _handle = new CipherHandle();

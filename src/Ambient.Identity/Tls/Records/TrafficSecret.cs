@@ -22,6 +22,9 @@ internal sealed class TrafficSecret : IDisposable
     /// <summary>Whether it was set. Its length tells which of the two cipher suites was agreed on.</summary>
     public bool IsKnown => _length is SHA256.HashSizeInBytes or SHA384.HashSizeInBytes;
 
+    /// <summary>Where it lies, for the test that it is wiped.</summary>
+    internal ReadOnlyMemory<byte> Memory => _bytes;
+
     private HashAlgorithmName Hash => _length == SHA384.HashSizeInBytes ? HashAlgorithmName.SHA384 : HashAlgorithmName.SHA256;
 
     private ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);

@@ -145,7 +145,7 @@ public sealed partial class Http2Connection : IAsyncDisposable
     }
 
     /// <summary>How far a stream's window may reach, under the present pressure on memory.</summary>
-    internal int WindowTarget() => Math.Min(Limits.StreamWindow, _account.Budget.WindowTarget(Limits.StreamWindow));
+    internal int WindowTarget(int wanted) => Math.Min(wanted, _account.Budget.WindowTarget(wanted));
 
     /// <summary>A stream has ended in both directions.</summary>
     internal void OnStreamClosed(Http2Stream stream, bool wasReset, bool isUnread)

@@ -22,6 +22,16 @@ public sealed class Http2Limits
     = 4 << 20;
 
     /// <summary>
+    /// How far a stream's window grows while its reader keeps up; at least <see cref="StreamWindow"/>, which is the default: no growth.
+    /// 65,535 B to 1 GiB.
+    /// </summary>
+    public int LargestStreamWindow
+    {
+        get => Math.Max(field, StreamWindow);
+        init => field = Within(value, 65_535, 1 << 30);
+    }
+
+    /// <summary>
     /// Bytes in flight on the whole connection. 65,535 B to 1 GiB; 16 MiB. It is given back on receipt, so it bounds what
     /// is under way and not what is held: a <see cref="ByteBudget"/> does that.
     /// </summary>

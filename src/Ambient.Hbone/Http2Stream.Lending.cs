@@ -17,7 +17,7 @@ public sealed partial class Http2Stream
     /// <summary>Keeps a reference instead of a copy if the receiver will be asked. Once begun, a pass goes on so: order counts.</summary>
     private bool TryBorrow(ReadOnlyMemory<byte> bytes)
     {
-        if (_borrowed is null && (Receiver is null || _received.Length > 0 || !_reader.IsWaiting))
+        if (_borrowed is null && (Receiver is null || Unread > 0 || !(_relay is not null || _reader is { IsWaiting: true })))
         {
             return false;
         }
@@ -41,7 +41,7 @@ public sealed partial class Http2Stream
         var (first, last) = (_borrowed, _lastBorrowed!);
         _borrowed = _lastBorrowed = null;
         var taken = Receiver?.Receive(new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length)) ?? 0;
-        QueueRest(first, ResetCode is null || _remoteEnded ? taken : long.MaxValue);
+        QueueRest(first, !_isDisposed && (ResetCode is null || _remoteEnded) ? taken : long.MaxValue);
         if (taken > 0)
         {
             OnConsumed(taken);
@@ -63,7 +63,7 @@ public sealed partial class Http2Stream
             var memory = segment.Memory;
             if (from < memory.Length)
             {
-                _received.Write(memory.Span[(int)from..]);
+                Received.Write(memory.Span[(int)from..]);
             }
 
             from = Math.Max(0, from - memory.Length);

@@ -8,11 +8,9 @@ public sealed partial class Http2Stream
     /// <summary>Interim responses kept for one request; RFC 9110 §15.2 sets no bound, nobody sends more than two.</summary>
     private const int MostInterim = 10;
 
-    private ManualResetValueTaskSourceCore<ResponseHeaders> _responseSource;
+    private ResponseWait? _responseWait;
     private ResponseHeaders? _response;
-    private IOException? _responseError;
     private List<ResponseHeaders>? _interim;
-    private bool _isResponseAwaited;
     private bool _headersSent;
 
     /// <summary>The final response's head arrived (client) or was sent (server).</summary>
@@ -21,7 +19,7 @@ public sealed partial class Http2Stream
     /// <summary>The answer's head (client side; one caller at a time). Throws if the stream or its connection ends first.</summary>
     public ValueTask<ResponseHeaders> ResponseAsync()
     {
-        if (_connection.IsServer || _isResponseAwaited)
+        if (_connection.IsServer || _responseWait is not null)
         {
             throw new InvalidOperationException(_connection.IsServer ? "the server gives the response" : "the response is awaited already");
         }
@@ -31,14 +29,13 @@ public sealed partial class Http2Stream
             return ValueTask.FromResult(_response);
         }
 
-        if (_responseError is not null)
+        if (_error is not null)
         {
-            return ValueTask.FromException<ResponseHeaders>(_responseError);
+            return ValueTask.FromException<ResponseHeaders>(_error);
         }
 
-        _responseSource.Reset();
-        _isResponseAwaited = true;
-        return new ValueTask<ResponseHeaders>(this, _responseSource.Version);
+        _responseWait = new ResponseWait();
+        return _responseWait.Task;
     }
 
     /// <summary>
@@ -76,7 +73,7 @@ public sealed partial class Http2Stream
     {
         HeaderRules.CheckOutgoing(trailers);
         QueueEnd(new HeaderList(trailers));
-        _writer.MarkCompleted();
+        _writer?.MarkCompleted();
     }
 
     /// <summary>The request has gone out (client side).</summary>
@@ -86,7 +83,7 @@ public sealed partial class Http2Stream
         if (endStream)
         {
             OnEnded();
-            _writer.MarkCompleted();
+            _writer?.MarkCompleted();
         }
     }
 
@@ -112,30 +109,42 @@ public sealed partial class Http2Stream
         return null;
     }
 
-    ResponseHeaders IValueTaskSource<ResponseHeaders>.GetResult(short token) => _responseSource.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource<ResponseHeaders>.GetStatus(short token) => _responseSource.GetStatus(token);
-
-    void IValueTaskSource<ResponseHeaders>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _responseSource.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
-
     private void WakeResponse()
     {
-        if (_isResponseAwaited && _response is not null)
+        if (_responseWait is { } wait && _response is not null)
         {
-            _isResponseAwaited = false;
-            _responseSource.SetResult(_response);
+            _responseWait = null;
+            wait.Set(_response);
         }
     }
 
     private void FailResponse(IOException error)
     {
-        _responseError = error;
-        if (_isResponseAwaited && _response is null)
+        _error = error;
+        if (_responseWait is { } wait && _response is null)
         {
-            _isResponseAwaited = false;
-            _responseSource.SetException(error);
+            _responseWait = null;
+            wait.Fail(error);
         }
+    }
+
+    /// <summary>Lives from the request to the answer, which a tunnel outlives by far.</summary>
+    private sealed class ResponseWait : IValueTaskSource<ResponseHeaders>
+    {
+        private ManualResetValueTaskSourceCore<ResponseHeaders> _core;
+
+        public ValueTask<ResponseHeaders> Task => new(this, _core.Version);
+
+        public void Set(ResponseHeaders response) => _core.SetResult(response);
+
+        public void Fail(IOException error) => _core.SetException(error);
+
+        ResponseHeaders IValueTaskSource<ResponseHeaders>.GetResult(short token) => _core.GetResult(token);
+
+        ValueTaskSourceStatus IValueTaskSource<ResponseHeaders>.GetStatus(short token) => _core.GetStatus(token);
+
+        void IValueTaskSource<ResponseHeaders>.OnCompleted(
+            Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _core.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
     }
 }

@@ -5,8 +5,9 @@ namespace Ambient.Hbone;
 /// <summary>Data and headers that arrive, and the credit for what was consumed.</summary>
 public sealed partial class Http2Stream
 {
-    private readonly ByteQueue _received;
+    private ByteQueue? _received;
     private int _receiveWindow;
+    private int _windowTarget;
     private long _consumed;
     private long? _bodyLeft;
     private int _smallFrames;
@@ -20,6 +21,12 @@ public sealed partial class Http2Stream
 
     /// <summary>Any data moved in either direction: a reset is then not premature.</summary>
     internal bool HasProgressed { get; private set; }
+
+    /// <summary>Bytes that wait for their reader.</summary>
+    private long Unread => _received?.Length ?? 0;
+
+    /// <summary>Made when the first byte has to wait: most streams of a relay never need it.</summary>
+    private ByteQueue Received => _received ??= new ByteQueue(_connection.Segments);
 
     /// <summary>Takes a DATA frame's length, padding included, out of the stream's window.</summary>
     internal bool TryTakeWindow(int length)
@@ -38,7 +45,7 @@ public sealed partial class Http2Stream
     internal void OnData(ReadOnlyMemory<byte> bytes)
     {
         HasProgressed = true;
-        if (_reader.IsCompleted)
+        if (_reader is { IsCompleted: true })
         {
             _consumed += bytes.Length;
             return;
@@ -46,7 +53,7 @@ public sealed partial class Http2Stream
 
         if (!TryBorrow(bytes))
         {
-            _received.Write(bytes.Span);
+            Received.Write(bytes.Span);
         }
     }
 
@@ -89,7 +96,8 @@ public sealed partial class Http2Stream
     {
         WakeResponse();
         OfferBorrowed();
-        _reader.Wake();
+        _reader?.Wake();
+        TellEnd();
         ReturnCredit();
     }
 
@@ -97,13 +105,13 @@ public sealed partial class Http2Stream
     internal void OnConsumed(long count)
     {
         _consumed += count;
-        if (_smallFrames > 0 && _received.Length == 0)
+        if (_smallFrames > 0 && Unread == 0)
         {
             _connection.Work.Earn(_smallFrames);
             _smallFrames = 0;
         }
 
-        if (_isClosed && _received.Length == 0)
+        if (_isClosed && Unread == 0)
         {
             _connection.OnStreamRead(this);
         }
@@ -115,8 +123,8 @@ public sealed partial class Http2Stream
     internal void OnReaderCompleted(Exception? exception)
     {
         QueueBorrowed();
-        var dropped = _received.Length;
-        _reader.Drop();
+        var dropped = Unread;
+        DropUnread();
         if (_remoteEnded || _isClosed)
         {
             _connection.OnStreamRead(this);
@@ -133,8 +141,9 @@ public sealed partial class Http2Stream
     }
 
     /// <summary>
-    /// Gives the peer credit for consumed bytes, in steps of half a window so that updates stay rare. While the byte budget
-    /// is under pressure the window is smaller: part of the credit is kept back until the reader has caught up.
+    /// Gives the peer credit for consumed bytes, in steps of half a window so that updates stay rare. The window grows while the
+    /// reader keeps up and shrinks when it falls behind, or when the byte budget is under pressure: then part of the credit is kept
+    /// back until the reader has caught up.
     /// </summary>
     private void ReturnCredit()
     {
@@ -143,13 +152,19 @@ public sealed partial class Http2Stream
             return;
         }
 
-        var target = _connection.WindowTarget();
-        var credit = Math.Min(_consumed, target - _receiveWindow - _received.Length);
-        if (credit > 0 && credit >= target / 2)
+        var target = _connection.WindowTarget(_windowTarget);
+        var credit = Math.Min(_consumed, target - _receiveWindow - Unread);
+        if (credit <= 0 || credit < target / 2)
         {
-            _consumed -= credit;
-            _receiveWindow += (int)credit;
-            _connection.SendWindowUpdate(Id, (int)credit);
+            return;
         }
+
+        _consumed -= credit;
+        _windowTarget = Unread == 0
+            ? Math.Min(2 * _windowTarget, _connection.Limits.LargestStreamWindow)
+            : Math.Max(_windowTarget / 2, _connection.Limits.StreamWindow);
+        credit += Math.Max(0, _connection.WindowTarget(_windowTarget) - target);
+        _receiveWindow += (int)credit;
+        _connection.SendWindowUpdate(Id, (int)credit);
     }
 }

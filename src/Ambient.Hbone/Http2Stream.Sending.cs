@@ -11,7 +11,7 @@ public sealed partial class Http2Stream
     /// <summary>Dribbled frames before the stream is reset: a window that starts small gets a generous chance to grow.</summary>
     private const int MostDribbledFrames = 1_000;
 
-    private readonly ByteQueue _sending;
+    private ByteQueue? _sending;
     private HeaderList? _trailers;
     private int _turnLeft;
     private long _turn = -1;
@@ -41,7 +41,11 @@ public sealed partial class Http2Stream
     internal bool LocalEnded => _localEnded;
 
     /// <summary>Bytes that wait for their turn.</summary>
-    internal long Pending => _sending.Length;
+    internal long Pending => _sending?.Length ?? 0;
+
+    private ByteQueue Sending => _sending ??= new ByteQueue(_connection.Segments);
+
+    private bool WantsTurn => Pending > 0 || _relayWaits || _writer is { IsWaiting: true };
 
     /// <summary>WINDOW_UPDATE. False if the window would pass 2^31-1.</summary>
     internal bool TryGrowWindow(long increment)
@@ -77,6 +81,12 @@ public sealed partial class Http2Stream
     /// <summary>Sends what the lent places hold, from the first on; 0 gives them back.</summary>
     public void Commit(int count)
     {
+        CommitLent(count);
+        _connection.MarkDirty();
+    }
+
+    private void CommitLent(int count)
+    {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)_leased, nameof(count));
         _leased = 0;
         if (!_connection.TryCommit(this, count))
@@ -103,31 +113,31 @@ public sealed partial class Http2Stream
                 return places.Memory[.._leased];
             }
 
-            Commit(0);
+            CommitLent(0);
         }
 
-        return _sending.GetMemory(sizeHint);
+        return Sending.GetMemory(sizeHint);
     }
 
     internal void Advance(int count)
     {
         if (_leased > 0)
         {
-            Commit(count);
+            CommitLent(count);
             return;
         }
 
-        _sending.Advance(count);
+        Sending.Advance(count);
         if (_isClosed)
         {
-            _sending.Clear();
+            Sending.Clear();
         }
     }
 
     /// <summary>Bytes were written. True if more may be written now, false if the writer has to wait.</summary>
     internal bool Flush()
     {
-        if (_sending.Length > 0)
+        if (Pending > 0)
         {
             WaitForTurn();
         }
@@ -140,12 +150,12 @@ public sealed partial class Http2Stream
     internal bool IsWritable() =>
         _isClosed
         || (WritesDirectly ? CanWriteDirectly()
-            : _sending.Length <= _connection.Limits.StreamSendBuffer / (_writer.IsWaiting ? 2 : 1));
+            : Pending <= _connection.Limits.StreamSendBuffer / (_writer is { IsWaiting: true } ? 2 : 1));
 
     /// <summary>Enters the round if there is something to send and the peer allows it.</summary>
     internal void WaitForTurn()
     {
-        if (!IsReady && !_isClosed && SendWindow > 0 && (_sending.Length > 0 || _writer.IsWaiting))
+        if (!IsReady && !_isClosed && SendWindow > 0 && WantsTurn)
         {
             // Cut short by a full transport, a turn goes on later; else the unlucky would get less, round after round.
             _keepsTurn = _connection.InTurn == this && _turnLeft > 0 && _connection.IsTransportFull;
@@ -160,7 +170,7 @@ public sealed partial class Http2Stream
         _turn = _connection.Turn;
         _turnLeft = _keepsTurn ? _turnLeft : _connection.Limits.SendQuantum;
         _keepsTurn = false;
-        while (_sending.Length > 0 && _turnLeft > 0 && _connection.CanSend(this))
+        while (Pending > 0 && _turnLeft > 0 && _connection.CanSend(this))
         {
             SendFrame();
             if (_isClosed)
@@ -169,13 +179,14 @@ public sealed partial class Http2Stream
             }
         }
 
-        if (_sending.Length == 0 && _endQueued)
+        if (Pending == 0 && _endQueued)
         {
             SendEnd();
             return;
         }
 
-        _writer.Wake();
+        _writer?.Wake();
+        TellTurn();
         WaitForTurn();
     }
 
@@ -195,7 +206,7 @@ public sealed partial class Http2Stream
 
         _endQueued = true;
         _trailers = trailers;
-        if (_sending.Length == 0)
+        if (Pending == 0)
         {
             SendEnd();
         }
@@ -207,17 +218,17 @@ public sealed partial class Http2Stream
 
     private void SendFrame()
     {
-        var wanted = (int)Math.Min(_sending.Length, _connection.AllowedBy(this));
+        var wanted = (int)Math.Min(Pending, _connection.AllowedBy(this));
         var isLast = _endQueued && _trailers is null;
-        var isCutByWindow = wanted < _sending.Length && wanted == SendWindow;
-        var sent = _connection.SendData(this, _sending, wanted, isLast);
+        var isCutByWindow = wanted < Pending && wanted == SendWindow;
+        var sent = _connection.SendData(this, Sending, wanted, isLast);
         if (_isClosed)
         {
             return;
         }
 
         OnSent(sent, isCutByWindow);
-        if (isLast && _sending.Length == 0 && !_isClosed)
+        if (isLast && Pending == 0 && !_isClosed)
         {
             OnEnded();
         }
@@ -254,7 +265,7 @@ public sealed partial class Http2Stream
         _localEnded = true;
         _trailers = null;
         CloseIfBothEnded();
-        if (!_isClosed && _reader.IsCompleted && !_remoteEnded)
+        if (!_isClosed && _reader is { IsCompleted: true } && !_remoteEnded)
         {
             Reset(Http2ErrorCode.NoError); // nobody reads the rest
         }
@@ -268,7 +279,7 @@ public sealed partial class Http2Stream
             _turnLeft = _connection.Limits.SendQuantum;
         }
 
-        return _turnLeft > 0 && _sending.Length == 0 && _connection.CanSend(this) && (_connection.Ready.IsEmpty || _connection.InTurn == this);
+        return _turnLeft > 0 && Pending == 0 && _connection.CanSend(this) && (_connection.Ready.IsEmpty || _connection.InTurn == this);
     }
 
     private void CheckWritable()

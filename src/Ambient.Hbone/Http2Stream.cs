@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Threading.Tasks.Sources;
 using Ambient.Hbone.Buffers;
 
 namespace Ambient.Hbone;
@@ -9,13 +8,15 @@ namespace Ambient.Hbone;
 /// direction ending by itself. Belongs to the loop of its connection. Whoever gets a stream ends it: by completing both
 /// pipes, by <see cref="Reset"/>, or by <see cref="Dispose"/>, which resets what has not ended.
 /// </summary>
-public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSource<ResponseHeaders>
+public sealed partial class Http2Stream : IDuplexPipe, IDisposable
 {
     private readonly Http2Connection _connection;
-    private readonly StreamReader _reader;
-    private readonly StreamWriter _writer;
+    private StreamReader? _reader;
+    private StreamWriter? _writer;
+    private IOException? _error;
     private CancellationTokenSource? _closing;
     private bool _isClosed;
+    private bool _isDisposed;
 
     internal Http2Stream(Http2Connection connection, int id, int sendWindow, int receiveWindow, RequestHeaders request)
     {
@@ -23,24 +24,20 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
         Id = id;
         Request = request;
         SendWindow = sendWindow;
-        _receiveWindow = receiveWindow;
-        _received = new ByteQueue(connection.Segments);
-        _sending = new ByteQueue(connection.Segments);
-        _reader = new StreamReader(this, _received);
-        _writer = new StreamWriter(this);
+        _receiveWindow = _windowTarget = receiveWindow;
     }
 
     /// <summary>The stream's identifier: odd, opened by the client.</summary>
     public int Id { get; }
 
-    /// <summary>The request that opened the stream.</summary>
-    public RequestHeaders Request { get; }
+    /// <summary>The request that opened the stream. Of one that a relay has taken over only the method is kept.</summary>
+    public RequestHeaders Request { get; private set; }
 
     /// <summary>Bytes from the peer. Ends cleanly with END_STREAM or a reset that says NO_ERROR or CANCEL; throws otherwise.</summary>
-    public PipeReader Input => _reader;
+    public PipeReader Input => _reader ??= MakeReader();
 
     /// <summary>Bytes to the peer. Completing it sends END_STREAM; completing it with an exception resets the stream.</summary>
-    public PipeWriter Output => _writer;
+    public PipeWriter Output => _writer ??= MakeWriter();
 
     /// <summary>Fields after the body; empty until <see cref="Input"/> has ended.</summary>
     public HeaderList Trailers { get; private set; } = HeaderList.Empty;
@@ -72,7 +69,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
     internal Http2Connection Connection => _connection;
 
     /// <summary>Memory that the stream occupies, for the byte budget.</summary>
-    internal long Held => _received.Capacity + _sending.Capacity;
+    internal long Held => (_received?.Capacity ?? 0) + (_sending?.Capacity ?? 0);
 
     /// <summary>Ends the stream at once in both directions; bytes that wait are dropped. Nothing happens if it has ended.</summary>
     public void Reset(Http2ErrorCode code)
@@ -88,10 +85,12 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
     public void Dispose()
     {
         Reset(Http2ErrorCode.Cancel);
-        _writer.MarkCompleted();
+        _writer?.MarkCompleted();
+        _relay = null;
+        _isDisposed = true;
         QueueBorrowed();
-        _reader.Drop();
-        _sending.Clear();
+        DropUnread();
+        _sending?.Clear();
     }
 
     /// <summary>Reset for what the peer did; the RST_STREAM has gone out.</summary>
@@ -112,8 +111,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
 
         ResetCode ??= code;
         QueueBorrowed();
-        _reader.Drop();
-        _reader.Fail(error);
+        FailReading(error);
     }
 
     /// <summary>RST_STREAM from the peer.</summary>
@@ -141,29 +139,88 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable, IValueTaskSo
         }
 
         ResetCode = code;
+        if (_remoteEnded && _relay is not null)
+        {
+            OfferBorrowed();
+        }
+
         QueueBorrowed();
         _localEnded = true;
-        _sending.Clear();
+        _sending?.Clear();
         _trailers = null;
         Close(wasReset: true);
         _closing?.Cancel();
         FailResponse(error);
-        _writer.OnClosed(error, isBenign: code is Http2ErrorCode.NoError or Http2ErrorCode.Cancel or Http2ErrorCode.StreamClosed && error is Http2StreamException);
+        _writer?.OnClosed(error, IsBenign(error, code));
         if (!_remoteEnded)
         {
-            _reader.Drop();
-            _reader.Fail(error);
+            FailReading(error);
         }
         else
         {
-            _reader.Wake();
+            _reader?.Wake();
+            TellEnd();
         }
+    }
+
+    /// <summary>The peer just does not want more.</summary>
+    private static bool IsBenign(IOException error, Http2ErrorCode? code) =>
+        code is Http2ErrorCode.NoError or Http2ErrorCode.Cancel or Http2ErrorCode.StreamClosed && error is Http2StreamException;
+
+    private StreamReader MakeReader()
+    {
+        var reader = new StreamReader(this, Received);
+        if (_error is not null && !_remoteEnded)
+        {
+            reader.Fail(_error);
+        }
+
+        return reader;
+    }
+
+    private StreamWriter MakeWriter()
+    {
+        var writer = new StreamWriter(this);
+        if (_error is not null)
+        {
+            writer.OnClosed(_error, IsBenign(_error, ResetCode));
+        }
+        else if (_endQueued || _localEnded)
+        {
+            writer.MarkCompleted();
+        }
+
+        return writer;
+    }
+
+    private void FailReading(IOException error)
+    {
+        _error = error;
+        DropUnread();
+        _reader?.Fail(error);
+        if (_relay is { } relay)
+        {
+            _relay = null;
+            relay.OnFailed(error);
+        }
+    }
+
+    private void DropUnread()
+    {
+        if (_reader is not null)
+        {
+            _reader.Drop();
+            return;
+        }
+
+        _received?.Clear();
+        _connection.OnStreamRead(this);
     }
 
     private void Close(bool wasReset)
     {
         _isClosed = true;
-        _connection.OnStreamClosed(this, wasReset, isUnread: _remoteEnded && _received.Length + BorrowedLength > 0);
+        _connection.OnStreamClosed(this, wasReset, isUnread: _remoteEnded && Unread + BorrowedLength > 0);
     }
 
     private void CloseIfBothEnded()

@@ -3,23 +3,16 @@ using System.Threading.Tasks.Sources;
 namespace Ambient.Linux;
 
 /// <summary>
-/// One direction of a socket's readiness: a flag kept from edges, and at most one waiter, who is continued inline on
-/// the loop. It is its own reusable task source, so that waiting allocates nothing.
+/// Who waits for one direction of a socket: at most one, who is continued inline on the loop. Its own reusable task source, so that
+/// waiting allocates nothing after the first time.
 /// </summary>
 internal sealed class ReadinessSource : IValueTaskSource
 {
     private ManualResetValueTaskSourceCore<bool> _core;
     private bool _waiting;
 
-    public bool IsReady { get; private set; }
-
     public ValueTask WaitAsync()
     {
-        if (IsReady)
-        {
-            return default;
-        }
-
         if (_waiting)
         {
             throw new InvalidOperationException("Somebody waits for this direction of the socket already.");
@@ -30,14 +23,7 @@ internal sealed class ReadinessSource : IValueTaskSource
         return new ValueTask(this, _core.Version);
     }
 
-    /// <summary>Records an edge and continues the waiter.</summary>
-    public void Signal()
-    {
-        IsReady = true;
-        Wake();
-    }
-
-    /// <summary>Continues the waiter although nothing is ready, so that it looks at its deadline.</summary>
+    /// <summary>Continues the waiter, if there is one: the direction is ready, or there is a deadline to look at.</summary>
     public void Wake()
     {
         if (_waiting)
@@ -46,9 +32,6 @@ internal sealed class ReadinessSource : IValueTaskSource
             _core.SetResult(true);
         }
     }
-
-    /// <summary>The kernel has said that there is no more to do; the next edge will tell.</summary>
-    public void Clear() => IsReady = false;
 
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 

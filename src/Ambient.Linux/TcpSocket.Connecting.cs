@@ -65,7 +65,7 @@ public sealed partial class TcpSocket
             }
             else
             {
-                await _readable.WaitAsync();
+                await WaitReadableAsync();
             }
         }
     }
@@ -127,14 +127,14 @@ public sealed partial class TcpSocket
                     _remote = SocketAddressCodec.Read(new ReadOnlySpan<byte>(peer, length)),
                 };
                 connection.Register(ConnectionEvents);
-                connection._writable.Signal(); // its buffer is empty: no need to wait for the kernel to say so
+                connection._isWritable = true; // its buffer is empty: no need to wait for the kernel to say so
                 return connection;
             }
 
             switch (accepted.Error)
             {
                 case Errno.EAGAIN:
-                    _readable.Clear();
+                    _isReadable = false;
                     return null;
                 case var error when IsExhaustion(error) || error is Errno.EINVAL or Errno.EBADF:
                     throw new LinuxException(accepted.Error, $"accept on {LocalEndPoint}");
@@ -180,7 +180,7 @@ public sealed partial class TcpSocket
             return false;
         }
 
-        _writable.Signal();
+        _isWritable = true;
         return true;
     }
 
@@ -189,19 +189,19 @@ public sealed partial class TcpSocket
 
     private async ValueTask WaitConnectedAsync(IPEndPoint remote, TimeSpan timeout, CancellationToken cancellation)
     {
-        var deadline = new ConnectDeadline(_writable);
+        var deadline = new ConnectDeadline(this);
         Loop.Arm(deadline, timeout);
         var registration = cancellation.UnsafeRegister(
             static state => ((TcpSocket)state!).Loop.PostContinuation(
-                static socket => ((TcpSocket)socket!)._writable.Wake(), state),
+                static socket => ((TcpSocket)socket!)._writeWait?.Wake(), state),
             this);
         try
         {
             while (true)
             {
-                await _writable.WaitAsync();
+                await WaitWritableAsync();
                 var descriptor = OpenDescriptor();
-                if (_writable.IsReady)
+                if (_isWritable)
                 {
                     if (_noMoreEdges)
                     {
@@ -238,10 +238,10 @@ public sealed partial class TcpSocket
         }
     }
 
-    private sealed class ConnectDeadline(ReadinessSource waiter) : LoopTimer
+    private sealed class ConnectDeadline(TcpSocket socket) : LoopTimer
     {
-        public override void Fire() => waiter.Wake();
+        public override void Fire() => socket._writeWait?.Wake();
 
-        public override void OnLoopEnding() => waiter.Wake();
+        public override void OnLoopEnding() => socket._writeWait?.Wake();
     }
 }

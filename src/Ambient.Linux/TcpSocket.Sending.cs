@@ -33,7 +33,7 @@ public sealed partial class TcpSocket
         var result = Libc.SendMessage(_descriptor, &message);
         if (result.Ok && result.Count < length)
         {
-            _writable.Clear();
+            _isWritable = false;
         }
 
         return result;

@@ -14,7 +14,7 @@ public sealed partial class TcpSocket
         var result = Libc.Splice(_descriptor, pipe.WriteEnd, pipe.Capacity);
         if (result.WouldBlock)
         {
-            _readable.Clear();
+            _isReadable = false;
         }
 
         return result;
@@ -31,7 +31,7 @@ public sealed partial class TcpSocket
         var result = Libc.Splice(pipe.ReadEnd, _descriptor, length);
         if (result.WouldBlock)
         {
-            _writable.Clear();
+            _isWritable = false;
         }
 
         return result;

@@ -14,12 +14,15 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
 {
     private const uint ConnectionEvents = Libc.EpollIn | Libc.EpollOut | Libc.EpollPeerClosed;
 
-    private readonly ReadinessSource _readable = new();
-    private readonly ReadinessSource _writable = new();
     private readonly AddressFamily _family;
+    private ReadinessSource? _readWait;
+    private ReadinessSource? _writeWait;
+    private ISocketEvents? _events;
     private int _descriptor;
     private bool _registered;
     private bool _noMoreEdges;
+    private bool _isReadable;
+    private bool _isWritable;
     private IPEndPoint? _remote;
 
     private TcpSocket(EventLoop loop, int descriptor, AddressFamily family)
@@ -46,9 +49,11 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
 
     internal int Descriptor => _descriptor;
 
-    internal ReadinessSource Readable => _readable;
+    /// <summary>A receive is worth trying: data, an end or an error may be there.</summary>
+    public bool IsReadable => _isReadable;
 
-    internal ReadinessSource Writable => _writable;
+    /// <summary>A send is worth trying.</summary>
+    public bool IsWritable => _isWritable;
 
     /// <summary>Makes an unbound socket.</summary>
     /// <param name="loop">The loop that will own it.</param>
@@ -137,7 +142,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         // may have come with one edge, and nothing will report the FIN again. Then only the kernel's word counts.
         if (result.WouldBlock || (result.Ok && result.Count < wanted && !_noMoreEdges))
         {
-            _readable.Clear();
+            _isReadable = false;
         }
     }
 
@@ -158,7 +163,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
 
         if (result.WouldBlock || (result.Ok && result.Count < data.Length))
         {
-            _writable.Clear();
+            _isWritable = false;
         }
 
         return result;
@@ -182,7 +187,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         var result = SendSegments(segments, 0, data.GetEnumerator(), 0);
         if (result.WouldBlock)
         {
-            _writable.Clear();
+            _isWritable = false;
         }
 
         return result;
@@ -192,10 +197,22 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
     /// Completes when a receive is worth trying: data, end of stream, an error, or the socket's end. One waiter at a time;
     /// it is continued inline on the loop. Allocates nothing.
     /// </summary>
-    public ValueTask WaitReadableAsync() => _descriptor < 0 ? default : _readable.WaitAsync();
+    public ValueTask WaitReadableAsync() =>
+        _descriptor < 0 || _isReadable ? default : (_readWait ??= new ReadinessSource()).WaitAsync();
 
     /// <summary>Completes when a send is worth trying, or the socket has ended. As <see cref="WaitReadableAsync"/>.</summary>
-    public ValueTask WaitWritableAsync() => _descriptor < 0 ? default : _writable.WaitAsync();
+    public ValueTask WaitWritableAsync() =>
+        _descriptor < 0 || _isWritable ? default : (_writeWait ??= new ReadinessSource()).WaitAsync();
+
+    /// <summary>
+    /// Tells somebody of readiness from now on instead of keeping waiters, which an idle connection then does not need. What is ready
+    /// already is in <see cref="IsReadable"/> and <see cref="IsWritable"/>. Nobody may be waiting.
+    /// </summary>
+    public void Attach(ISocketEvents events)
+    {
+        _events = events;
+        _readWait = _writeWait = null;
+    }
 
     /// <summary>Sends FIN after what was sent before. The other direction goes on.</summary>
     public void ShutdownSend()
@@ -248,13 +265,13 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
 
         if ((events & ~Libc.EpollOut) != 0)
         {
-            _readable.Signal();
+            SignalReadable();
         }
 
         // The reader may have closed the socket; a disposed socket has woken its writer already.
         if ((events & (Libc.EpollOut | Libc.EpollHangUp | Libc.EpollError)) != 0 && _descriptor >= 0)
         {
-            _writable.Signal();
+            SignalWritable();
         }
     }
 
@@ -281,8 +298,29 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         }
 
         Libc.Close(descriptor);
-        _readable.Signal();
-        _writable.Signal();
+        if (_events is { } events)
+        {
+            _events = null;
+            events.OnClosed();
+            return;
+        }
+
+        SignalReadable();
+        SignalWritable();
+    }
+
+    private void SignalReadable()
+    {
+        _isReadable = true;
+        _events?.OnReadable();
+        _readWait?.Wake();
+    }
+
+    private void SignalWritable()
+    {
+        _isWritable = true;
+        _events?.OnWritable();
+        _writeWait?.Wake();
     }
 
     private int OpenDescriptor() => _descriptor >= 0 ? _descriptor : throw new ObjectDisposedException(nameof(TcpSocket));

@@ -266,7 +266,7 @@ public sealed class EventLoopTests : IAsyncLifetime
         await Task.WhenAll(first, second);
         await _loop.Yield();
         Assert.NotNull(fresh);
-        Assert.False(fresh.Readable.IsReady);
+        Assert.False(fresh.IsReadable);
         foreach (var socket in new[] { client, server, otherClient, otherServer, fresh })
         {
             socket.Dispose();

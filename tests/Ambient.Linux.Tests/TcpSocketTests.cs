@@ -114,7 +114,7 @@ public sealed class TcpSocketTests : IAsyncLifetime
         await Sockets.SendAllAsync(client, new byte[100]);
         await server.WaitReadableAsync();
         Assert.Equal(100, server.TryReceive(new byte[4096]).Count);
-        Assert.False(server.Readable.IsReady);
+        Assert.False(server.IsReadable);
         var end = Sockets.ReadToEndAsync(server);
         client.Dispose();
         Assert.Empty(await end);

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.IO.Pipelines;
+using System.Threading.Tasks.Sources;
 using Ambient.Hbone;
 using Ambient.Linux;
 
@@ -7,19 +7,36 @@ namespace Ambient.Proxy.Relaying;
 
 /// <summary>
 /// Moves bytes between an application's socket and a tunnel's stream, both ways at once. Each direction ends by itself
-/// (half-close); the relay ends when both have. Bytes are received straight into the tunnel's memory and sent straight from what
-/// the tunnel received: nothing is copied, allocated or handed to another thread for a chunk.
+/// (half-close); the relay ends when both have. Bytes are received straight into the records that the tunnel will send, and sent
+/// straight from those that it received: nothing is copied, allocated or handed to another thread for a chunk. One object for each
+/// connection, told by socket and stream what there is to do: an idle connection holds no more than that.
 /// </summary>
-public static class TunnelRelay
+public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<RelayEnd>
 {
-    /// <summary>Receives in a row before the loop's other connections have their turn: a few quanta of a stream.</summary>
-    private const int RoundsPerTurn = 4;
-
-    /// <summary>One record: what a connection that sends little asks memory for.</summary>
+    /// <summary>A full record's payload: what a connection that sends little asks memory for.</summary>
     private const int LeastReceive = 16_375;
 
     /// <summary>A stream's quantum, in one receive.</summary>
     private const int MostReceive = 256 * 1024;
+
+    private readonly TcpSocket _application;
+    private readonly Http2Stream _tunnel;
+    private readonly IRelayCounter _counter;
+    private readonly bool _applicationIsClient;
+    private ManualResetValueTaskSourceCore<RelayEnd> _over;
+    private RelayEnd _end;
+    private int _wanted = LeastReceive;
+    private bool _sendingEnded;
+    private bool _receivingEnded;
+    private bool _isOver;
+
+    private TunnelRelay(TcpSocket application, Http2Stream tunnel, bool applicationIsClient, IRelayCounter counter)
+    {
+        _application = application;
+        _tunnel = tunnel;
+        _applicationIsClient = applicationIsClient;
+        _counter = counter;
+    }
 
     /// <summary>Relays until both directions have ended. Never throws for what a peer does; the caller owns socket and stream.</summary>
     /// <param name="application">The application's socket.</param>
@@ -27,173 +44,188 @@ public static class TunnelRelay
     /// <param name="applicationIsClient">Which way <paramref name="counter"/> counts.</param>
     /// <param name="counter">Told of each chunk that was passed on.</param>
     /// <returns>The first error of the two directions, or a clean end.</returns>
-    public static async Task<RelayEnd> RunAsync(
+    public static ValueTask<RelayEnd> RunAsync(
         TcpSocket application, Http2Stream tunnel, bool applicationIsClient, IRelayCounter counter)
     {
-        tunnel.WritesDirectly = true;
-        tunnel.Receiver = new SocketReceiver(application, applicationIsClient, counter);
-        var sending = SendAsync(application, tunnel, applicationIsClient, counter);
-        var receiving = ReceiveAsync(application, tunnel, applicationIsClient, counter);
-        var sent = await sending;
-        var received = await receiving;
-        return sent.Error is null ? received : sent;
+        var relay = new TunnelRelay(application, tunnel, applicationIsClient, counter);
+        var over = new ValueTask<RelayEnd>(relay, relay._over.Version);
+        relay.Start();
+        return over;
     }
 
-    /// <summary>Application to tunnel.</summary>
-    private static async Task<RelayEnd> SendAsync(TcpSocket from, Http2Stream tunnel, bool fromClient, IRelayCounter counter)
-    {
-        var to = tunnel.Output;
-        var rounds = 0;
-        var wanted = LeastReceive;
-        try
-        {
-            while (true)
-            {
-                // Memory is asked for only once there is something to put into it: an idle connection holds none.
-                await from.WaitReadableAsync();
-                var places = tunnel.Lend(wanted);
-                if (!places.IsEmpty)
-                {
-                    var result = from.TryReceive(places.Memory.Span, places.First, places.Each, places.Gap);
-                    tunnel.Commit(result.Count);
-                    if (result.WouldBlock)
-                    {
-                        continue;
-                    }
+    void ISocketEvents.OnReadable() => Send();
 
-                    if (!result.Ok)
-                    {
-                        tunnel.Reset(Http2ErrorCode.Cancel);
-                        return RelayEnd.Of(result.Error);
-                    }
+    void IStreamRelay.OnTurn() => Send();
 
-                    if (result.EndOfStream)
-                    {
-                        await to.CompleteAsync();
-                        return RelayEnd.Clean;
-                    }
+    void ISocketEvents.OnWritable() => SendQueued();
 
-                    Count(counter, fromClient, result.Count);
-                    wanted = result.Count == wanted ? MostReceive : Math.Clamp(2 * result.Count, LeastReceive, MostReceive);
-                }
-
-                if ((await to.FlushAsync()).IsCompleted)
-                {
-                    return RelayEnd.Clean; // the peer does not want the rest
-                }
-
-                if (++rounds % RoundsPerTurn == 0)
-                {
-                    await from.Loop.Yield();
-                }
-            }
-        }
-        catch (Exception failure) when (failure is IOException or InvalidOperationException)
-        {
-            // The stream ended under us: the application learns it as a reset, because its peer did not end in good order.
-            from.Abort();
-            return EndOf(failure);
-        }
-    }
-
-    /// <summary>Tunnel to application.</summary>
-    private static async Task<RelayEnd> ReceiveAsync(TcpSocket to, Http2Stream tunnel, bool toClient, IRelayCounter counter)
-    {
-        var from = tunnel.Input;
-        try
-        {
-            while (true)
-            {
-                var read = await from.ReadAsync();
-                var buffer = read.Buffer;
-                if (buffer.IsEmpty)
-                {
-                    from.AdvanceTo(buffer.End);
-                    if (!read.IsCompleted)
-                    {
-                        continue;
-                    }
-
-                    await from.CompleteAsync();
-                    if (tunnel.ResetCode is null)
-                    {
-                        to.ShutdownSend();
-                    }
-                    else
-                    {
-                        // The peer wants nothing more either: an application that keeps its side open would hold the
-                        // connection for ever. It gets what was received, then the end; what it still sends is refused.
-                        to.Dispose();
-                    }
-
-                    return RelayEnd.Clean;
-                }
-
-                var result = to.TrySend(buffer);
-                // Consumed as far as it was sent: only that much credit goes back to the peer.
-                var consumed = buffer.GetPosition(result.Ok ? result.Count : 0);
-                from.AdvanceTo(consumed, consumed);
-                if (result.Ok)
-                {
-                    Count(counter, !toClient, result.Count);
-                }
-                else if (result.WouldBlock)
-                {
-                    await to.WaitWritableAsync();
-                }
-                else
-                {
-                    tunnel.Reset(Http2ErrorCode.Cancel);
-                    return RelayEnd.Of(result.Error);
-                }
-            }
-        }
-        catch (Exception failure) when (failure is IOException or InvalidOperationException)
-        {
-            to.Abort();
-            return EndOf(failure);
-        }
-    }
-
-    private static RelayEnd EndOf(Exception failure) => failure is Http2StreamException stream
-        ? RelayEnd.Of(stream.Code, stream.Message)
-        : new RelayEnd(failure.Message);
-
-    private static void Count(IRelayCounter counter, bool fromClient, int bytes)
-    {
-        if (fromClient)
-        {
-            counter.FromClient(bytes);
-        }
-        else
-        {
-            counter.FromServer(bytes);
-        }
-    }
+    void ISocketEvents.OnClosed() => Fail(Errno.EBADF);
 
     /// <summary>
     /// While the application takes bytes as fast as they come, they go to its socket from the memory they were decrypted in.
-    /// What it does not take at once is queued for <see cref="ReceiveAsync"/>, which also meets the errors.
+    /// What it does not take at once is queued until its socket is writable again.
     /// </summary>
-    private sealed class SocketReceiver(TcpSocket to, bool toClient, IRelayCounter counter) : IStreamReceiver
+    long IStreamReceiver.Receive(in ReadOnlySequence<byte> bytes)
     {
-        public long Receive(in ReadOnlySequence<byte> bytes)
+        var taken = 0L;
+        while (taken < bytes.Length && TrySend(taken == 0 ? bytes : bytes.Slice(taken), out var count))
         {
-            // A send takes sixteen records at most, a pass may bring more.
-            var taken = 0L;
-            while (taken < bytes.Length)
-            {
-                var result = to.TrySend(bytes.Slice(taken));
-                if (!result.Ok)
-                {
-                    break;
-                }
+            taken += count;
+        }
 
-                Count(counter, !toClient, result.Count);
-                taken += result.Count;
+        return taken;
+    }
+
+    void IStreamRelay.OnEnd()
+    {
+        if (_receivingEnded)
+        {
+            return;
+        }
+
+        _receivingEnded = true;
+        if (_tunnel.ResetCode is null)
+        {
+            _application.ShutdownSend();
+        }
+        else
+        {
+            // The peer wants nothing more either: an application that keeps its side open would hold the connection for ever.
+            // It gets what was received, then the end; what it still sends is refused.
+            _sendingEnded = true;
+            _application.Dispose();
+        }
+
+        EndIfOver();
+    }
+
+    void IStreamRelay.OnFailed(IOException error) =>
+        Fail(error is Http2StreamException stream ? RelayEnd.Of(stream.Code, stream.Message) : new RelayEnd(error.Message));
+
+    RelayEnd IValueTaskSource<RelayEnd>.GetResult(short token) => _over.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RelayEnd>.GetStatus(short token) => _over.GetStatus(token);
+
+    void IValueTaskSource<RelayEnd>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _over.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+
+    private void Start()
+    {
+        if (_application.IsClosed)
+        {
+            Fail(Errno.EBADF);
+            return;
+        }
+
+        _application.Attach(this);
+        _tunnel.Attach(this);
+        SendQueued();
+        Send();
+    }
+
+    /// <summary>Application to tunnel, as long as there is something and it is the stream's turn.</summary>
+    private void Send()
+    {
+        while (!_sendingEnded && _application.IsReadable)
+        {
+            // Memory is asked for only once there is something to put into it: an idle connection holds none.
+            var places = _tunnel.Lend(_wanted);
+            if (places.IsEmpty)
+            {
+                _tunnel.RequestTurn();
+                return;
             }
 
-            return taken;
+            var received = _application.TryReceive(places.Memory.Span, places.First, places.Each, places.Gap);
+            _tunnel.Commit(received.Count);
+            if (received.EndOfStream)
+            {
+                _sendingEnded = true;
+                _tunnel.EndOutput();
+                EndIfOver();
+            }
+            else if (received.Ok)
+            {
+                Count(received.Count, fromApplication: true);
+                _wanted = Math.Clamp(2 * received.Count, LeastReceive, MostReceive);
+            }
+            else if (!received.WouldBlock)
+            {
+                Fail(received.Error);
+            }
+        }
+    }
+
+    /// <summary>Tunnel to application: what could not be sent when it came.</summary>
+    private void SendQueued()
+    {
+        while (!_receivingEnded && _tunnel.Queued is { IsEmpty: false } queued && TrySend(queued, out var count))
+        {
+            // Only for what was sent the peer gets credit.
+            _tunnel.Consume(count);
+        }
+    }
+
+    private bool TrySend(in ReadOnlySequence<byte> bytes, out int count)
+    {
+        count = 0;
+        if (_receivingEnded || !_application.IsWritable)
+        {
+            return false;
+        }
+
+        var sent = _application.TrySend(bytes);
+        if (sent.Ok)
+        {
+            count = sent.Count;
+            Count(count, fromApplication: false);
+        }
+        else if (!sent.WouldBlock)
+        {
+            Fail(sent.Error);
+        }
+
+        return sent.Ok;
+    }
+
+    /// <summary>The application is gone: its peer learns it as a reset.</summary>
+    private void Fail(Errno error) => Fail(RelayEnd.Of(error));
+
+    /// <summary>One side broke: the other learns it as a reset, because its peer did not end in good order.</summary>
+    private void Fail(RelayEnd end)
+    {
+        if (_sendingEnded && _receivingEnded)
+        {
+            return;
+        }
+
+        _end = end;
+        _sendingEnded = _receivingEnded = true;
+        _tunnel.Reset(Http2ErrorCode.Cancel);
+        _application.Abort();
+        EndIfOver();
+    }
+
+    private void EndIfOver()
+    {
+        // Once: what ends one direction may end the other while it is at it.
+        if (_sendingEnded && _receivingEnded && !_isOver)
+        {
+            _isOver = true;
+            _over.SetResult(_end);
+        }
+    }
+
+    private void Count(int bytes, bool fromApplication)
+    {
+        if (fromApplication == _applicationIsClient)
+        {
+            _counter.FromClient(bytes);
+        }
+        else
+        {
+            _counter.FromServer(bytes);
         }
     }
 }

@@ -19,7 +19,7 @@ public sealed partial class TcpSocket
         var result = Libc.Discard(_descriptor, length);
         if (result.WouldBlock || (result.Ok && result.Count < length && !_noMoreEdges))
         {
-            _readable.Clear();
+            _isReadable = false;
         }
 
         return result;

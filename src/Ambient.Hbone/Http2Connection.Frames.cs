@@ -191,7 +191,7 @@ public sealed partial class Http2Connection
     {
         if (_frame.Has(FrameFlags.Acknowledge))
         {
-            if (_settingsAcknowledged)
+            if (_settingsAcknowledged && !TryNarrow())
             {
                 Work.Spend(WorkBudget.Answered, "acknowledgements of SETTINGS never sent");
             }

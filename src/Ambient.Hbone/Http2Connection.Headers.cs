@@ -151,7 +151,7 @@ public sealed partial class Http2Connection
             return;
         }
 
-        var stream = new Http2Stream(this, id, _peer.InitialWindowSize, Limits.StreamWindow, request);
+        var stream = new Http2Stream(this, id, _peer.InitialWindowSize, FirstWindow, request);
         _streams.Add(id, stream);
         if (!request.IsConnect)
         {

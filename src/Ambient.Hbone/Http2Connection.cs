@@ -129,7 +129,7 @@ public sealed partial class Http2Connection : IAsyncDisposable
         }
 
         CheckRequest(headers);
-        var stream = new Http2Stream(this, _nextStreamId, _peer.InitialWindowSize, Limits.StreamWindow, headers);
+        var stream = new Http2Stream(this, _nextStreamId, _peer.InitialWindowSize, FirstWindow, headers);
         _nextStreamId = _nextStreamId == int.MaxValue ? 0 : _nextStreamId + 2;
         _streams.Add(stream.Id, stream);
         SendRequest(stream.Id, headers);

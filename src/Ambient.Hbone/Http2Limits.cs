@@ -22,12 +22,12 @@ public sealed class Http2Limits
     = 4 << 20;
 
     /// <summary>
-    /// How far a stream's window grows while its reader keeps up; at least <see cref="StreamWindow"/>, which is the default: no growth.
-    /// 65,535 B to 1 GiB.
+    /// The window that streams get once the connection has met a reader who is behind by so much; from there on a window grows back to
+    /// <see cref="StreamWindow"/> while its reader keeps up. 65,535 B to 1 GiB; as <see cref="StreamWindow"/>, so that nothing changes.
     /// </summary>
-    public int LargestStreamWindow
+    public int SlowStreamWindow
     {
-        get => Math.Max(field, StreamWindow);
+        get => field == 0 ? StreamWindow : Math.Min(field, StreamWindow);
         init => field = Within(value, 65_535, 1 << 30);
     }
 

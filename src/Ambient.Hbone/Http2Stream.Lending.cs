@@ -71,5 +71,7 @@ public sealed partial class Http2Stream
             _connection.Segments.Return(segment);
             segment = following;
         }
+
+        _connection.OnReaderBehind(Unread);
     }
 }

@@ -35,6 +35,14 @@ public sealed partial class Http2Stream
         return _receiveWindow >= 0;
     }
 
+    /// <summary>The connection's windows were narrowed: this one too, below zero if need be.</summary>
+    internal void Narrow(int by)
+    {
+        _receiveWindow -= by;
+        _windowTarget -= by;
+        ReturnCredit();
+    }
+
     /// <summary>Checks the payload against a content-length; false if it is longer.</summary>
     internal bool TryTakeBody(int length)
     {
@@ -54,6 +62,7 @@ public sealed partial class Http2Stream
         if (!TryBorrow(bytes))
         {
             Received.Write(bytes.Span);
+            _connection.OnReaderBehind(Unread);
         }
     }
 
@@ -141,9 +150,9 @@ public sealed partial class Http2Stream
     }
 
     /// <summary>
-    /// Gives the peer credit for consumed bytes, in steps of half a window so that updates stay rare. The window grows while the
-    /// reader keeps up and shrinks when it falls behind, or when the byte budget is under pressure: then part of the credit is kept
-    /// back until the reader has caught up.
+    /// Gives the peer credit for consumed bytes, in steps of half a window so that updates stay rare. On a connection that
+    /// has met slow readers the window grows while this one keeps up and shrinks when it falls behind. While the byte budget is under
+    /// pressure it is smaller: part of the credit is kept back until the reader has caught up.
     /// </summary>
     private void ReturnCredit()
     {
@@ -160,10 +169,14 @@ public sealed partial class Http2Stream
         }
 
         _consumed -= credit;
-        _windowTarget = Unread == 0
-            ? Math.Min(2 * _windowTarget, _connection.Limits.LargestStreamWindow)
-            : Math.Max(_windowTarget / 2, _connection.Limits.StreamWindow);
-        credit += Math.Max(0, _connection.WindowTarget(_windowTarget) - target);
+        if (_connection.IsNarrow)
+        {
+            _windowTarget = Unread == 0
+                ? Math.Min(2 * _windowTarget, _connection.Limits.StreamWindow)
+                : Math.Max(_windowTarget / 2, _connection.Limits.SlowStreamWindow);
+            credit += Math.Max(0, _connection.WindowTarget(_windowTarget) - target);
+        }
+
         _receiveWindow += (int)credit;
         _connection.SendWindowUpdate(Id, (int)credit);
     }

@@ -106,7 +106,7 @@ public sealed partial class TcpSocket
             }
             else
             {
-                await _readable.WaitAsync();
+                await WaitReadableAsync();
             }
         }
     }

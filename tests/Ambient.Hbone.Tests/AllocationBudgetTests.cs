@@ -3,6 +3,7 @@ using Ambient.Hbone.Tests.Support;
 namespace Ambient.Hbone.Tests;
 
 /// <summary>What the data path allocates, against bench/budgets.json. Everything happens on the test's own thread.</summary>
+[Collection(MeasuredAlone.Name)]
 public sealed class AllocationBudgetTests
 {
     private const int Chunks = 1_000;
@@ -37,6 +38,68 @@ public sealed class AllocationBudgetTests
         GC.KeepAlive((client, server));
     }
 
+    /// <summary>What a relay does: places of several frames at a time, from a stream that needs neither reader nor writer.</summary>
+    [Fact]
+    public void A_relayed_chunk_allocates_no_more_than_its_budget()
+    {
+        var (transport, client, server, stream, accepted) = Start();
+        var (near, far) = (new Relay(), new Relay());
+        stream.Attach(near);
+        accepted.Attach(far);
+        Send(200);
+        var allocated = long.MaxValue;
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Send(Chunks);
+            allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal((200 + (5 * Chunks)) * 16_000L, far.Bytes);
+        Assert.InRange(allocated, 0, Budgets.Get("allocatedBytesPerRelayedChunk") * Chunks);
+        stream.EndOutput();
+        transport.Run();
+        Assert.True(far.HasEnded);
+        GC.KeepAlive((client, server));
+
+        void Send(int count)
+        {
+            for (var index = 0; index < count; index++)
+            {
+                for (var left = 16_000; left > 0;)
+                {
+                    var places = stream.Lend(left);
+                    stream.Commit(places.Capacity);
+                    left -= places.Capacity;
+                }
+
+                transport.Run();
+            }
+        }
+    }
+
+    [Fact]
+    public void An_idle_relayed_tunnel_holds_no_more_than_its_budget()
+    {
+        var limits = new Http2Limits { MaxConcurrentStreams = 20_000, AssumedPeerStreams = 20_000 };
+        List<Http2Stream> streams = [];
+        var (transport, client, server, _, _) = Start(limits, streams.Add);
+        const int Count = 10_000;
+        var relay = new Relay();
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var index = 0; index < Count; index++)
+        {
+            var stream = client.Open(RequestHeaders.Connect("10.0.0.1:80"));
+            transport.Run();
+            stream.Attach(relay);
+            streams[^1].Attach(relay);
+            streams.Add(stream);
+        }
+
+        Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / Count, 0, Budgets.Get("retainedBytesPerRelayedTunnel"));
+        Assert.Equal(Count + 1, server.ActiveStreams);
+    }
+
     [Fact]
     public void A_tunnel_allocates_no_more_than_its_budget()
     {
@@ -67,7 +130,8 @@ public sealed class AllocationBudgetTests
         GC.KeepAlive(streams);
     }
 
-    private static (SteppedTransport, Http2Connection Client, Http2Connection Server, Http2Stream Stream, Http2Stream Accepted) Start(Http2Limits? limits = null)
+    private static (SteppedTransport, Http2Connection Client, Http2Connection Server, Http2Stream Stream, Http2Stream Accepted) Start(
+        Http2Limits? limits = null, Action<Http2Stream>? onAccepted = null)
     {
         var transport = new SteppedTransport();
         var budget = new ByteBudget(ByteBudget.DefaultLimit);
@@ -76,6 +140,7 @@ public sealed class AllocationBudgetTests
         var server = Http2Connection.Server(transport.Far, limits ?? Http2Limits.ForServer(), budget, stream =>
         {
             accepted = stream;
+            onAccepted?.Invoke(stream);
             stream.Respond(200, [], endStream: false);
         });
         _ = client.RunAsync();
@@ -128,6 +193,29 @@ public sealed class AllocationBudgetTests
             {
                 return;
             }
+        }
+    }
+
+    private sealed class Relay : IStreamRelay
+    {
+        public long Bytes { get; private set; }
+
+        public bool HasEnded { get; private set; }
+
+        public long Receive(in System.Buffers.ReadOnlySequence<byte> bytes)
+        {
+            Bytes += bytes.Length;
+            return bytes.Length;
+        }
+
+        public void OnTurn()
+        {
+        }
+
+        public void OnEnd() => HasEnded = true;
+
+        public void OnFailed(IOException error)
+        {
         }
     }
 

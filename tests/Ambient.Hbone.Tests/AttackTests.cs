@@ -5,6 +5,7 @@ using static Ambient.Hbone.Tests.Support.RawFrame;
 namespace Ambient.Hbone.Tests;
 
 /// <summary>Floods: frames without end that cost us more than their sender. Each attack is one test and ends cheaply.</summary>
+[Collection(Support.MeasuredAlone.Name)]
 public sealed class AttackTests
 {
     private static readonly byte[] Head = RawPeer.Block((":method", "CONNECT"), (":authority", "a:1"));

@@ -31,17 +31,14 @@ internal sealed record DataPlane(
     /// <summary>Connections that wait to be accepted: a burst of a second at a thousand a second; the kernel caps it at net.core.somaxconn.</summary>
     public const int Backlog = 1024;
 
-    /// <summary>
-    /// A stream's window to begin with: a quantum. It grows to the configured size while the application keeps up, so that one that
-    /// reads slowly never holds more than this.
-    /// </summary>
-    private const int FirstStreamWindow = 256 * 1024;
+    /// <summary>What an application that reads slowly may have waiting: a quantum.</summary>
+    private const int SlowStreamWindow = 256 * 1024;
 
     public Http2Limits ClientLimits { get; } = new()
     {
         MaxHeaderListSize = 16 * 1024,
-        StreamWindow = Math.Min(FirstStreamWindow, Configuration.StreamWindow),
-        LargestStreamWindow = Configuration.StreamWindow,
+        StreamWindow = Configuration.StreamWindow,
+        SlowStreamWindow = SlowStreamWindow,
         ConnectionWindow = Configuration.ConnectionWindow,
         MaxFrameSize = Configuration.FrameSize,
         MaxConcurrentStreams = Configuration.PoolMaxStreams,
@@ -51,8 +48,8 @@ internal sealed record DataPlane(
     public Http2Limits ServerLimits { get; } = new()
     {
         MaxHeaderListSize = 64 * 1024,
-        StreamWindow = Math.Min(FirstStreamWindow, Configuration.StreamWindow),
-        LargestStreamWindow = Configuration.StreamWindow,
+        StreamWindow = Configuration.StreamWindow,
+        SlowStreamWindow = SlowStreamWindow,
         ConnectionWindow = Configuration.ConnectionWindow,
         MaxFrameSize = Configuration.FrameSize,
     };

@@ -11,6 +11,9 @@ public sealed partial class Http2Stream
     /// <summary>Dribbled frames before the stream is reset: a window that starts small gets a generous chance to grow.</summary>
     private const int MostDribbledFrames = 1_000;
 
+    /// <summary>Lent at the end of a quantum too, and taken off the next one: a receive of less is not worth its system call.</summary>
+    private const int LeastLent = 64 * 1024;
+
     private ByteQueue? _sending;
     private HeaderList? _trailers;
     private int _turnLeft;
@@ -45,6 +48,8 @@ public sealed partial class Http2Stream
 
     private ByteQueue Sending => _sending ??= new ByteQueue(_connection.Segments);
 
+    private int NextQuantum => _connection.Limits.SendQuantum + Math.Min(0, _turnLeft);
+
     private bool WantsTurn => Pending > 0 || _relayWaits || _writer is { IsWaiting: true };
 
     /// <summary>WINDOW_UPDATE. False if the window would pass 2^31-1.</summary>
@@ -73,7 +78,7 @@ public sealed partial class Http2Stream
             return default;
         }
 
-        var places = _connection.Lend(this, Math.Min(wanted, _turnLeft));
+        var places = _connection.Lend(this, Math.Min(wanted, Math.Max(_turnLeft, Math.Min(LeastLent, _connection.Limits.SendQuantum))));
         _leased = places.Capacity;
         return places;
     }
@@ -168,7 +173,7 @@ public sealed partial class Http2Stream
     internal void TakeTurn()
     {
         _turn = _connection.Turn;
-        _turnLeft = _keepsTurn ? _turnLeft : _connection.Limits.SendQuantum;
+        _turnLeft = _keepsTurn ? _turnLeft : NextQuantum;
         _keepsTurn = false;
         while (Pending > 0 && _turnLeft > 0 && _connection.CanSend(this))
         {
@@ -276,7 +281,7 @@ public sealed partial class Http2Stream
         if (_turn != _connection.Turn)
         {
             _turn = _connection.Turn;
-            _turnLeft = _connection.Limits.SendQuantum;
+            _turnLeft = NextQuantum;
         }
 
         return _turnLeft > 0 && Pending == 0 && _connection.CanSend(this) && (_connection.Ready.IsEmpty || _connection.InTurn == this);

@@ -22,6 +22,9 @@ internal sealed partial class TlsWriter : PipeWriter, IRecordWriter, IValueTaskS
     /// <summary>A slot with less room is sealed rather than handed out: a receive into a few bytes costs a whole system call.</summary>
     private const int SmallestRoom = 512;
 
+    /// <summary>What is left of a large buffer has to hold so much, or the next one is taken: four records.</summary>
+    private const int LeastLarge = 4 * TlsRecords.MaxPayload;
+
     /// <summary>Between the payloads of two records that lie one behind the other before they are sealed.</summary>
     private const int Gap = TlsRecords.TrailerRoom + TlsRecords.HeaderSize;
 
@@ -294,11 +297,11 @@ internal sealed partial class TlsWriter : PipeWriter, IRecordWriter, IValueTaskS
     /// <summary>The record that has begun if it has room enough, else the next one, in a large buffer if asked.</summary>
     private RecordBuffer SlotFor(int least, bool large)
     {
-        if (_slot is not null && (SlotRoom < least || (large && !_slot.IsLarge)))
+        if (_slot is not null && IsTooSmall(_slot, least, large))
         {
             SealSlot();
             ThrowIfUnusable();
-            if (SlotRoom < least || (large && !_slot.IsLarge))
+            if (IsTooSmall(_slot, least, large))
             {
                 _slot.Release();
                 _slot = null;
@@ -314,6 +317,9 @@ internal sealed partial class TlsWriter : PipeWriter, IRecordWriter, IValueTaskS
         _handedOut = true;
         return _slot;
     }
+
+    private bool IsTooSmall(RecordBuffer slot, int least, bool large) =>
+        SlotRoom < least || (large && (!slot.IsLarge || slot.Bytes.Length - _slotStart - _payload < LeastLarge));
 
     private FlushResult TakeResult()
     {

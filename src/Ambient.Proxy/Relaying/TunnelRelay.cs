@@ -148,7 +148,7 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
             else if (received.Ok)
             {
                 Count(received.Count, fromApplication: true);
-                _wanted = Math.Clamp(2 * received.Count, LeastReceive, MostReceive);
+                _wanted = received.Count < LeastReceive ? LeastReceive : MostReceive;
             }
             else if (!received.WouldBlock)
             {

@@ -6,6 +6,31 @@ public sealed partial class CertificateStore
     /// <summary>Timers cannot run for longer than 49 days; 30 is soon enough to look again.</summary>
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(30);
 
+    /// <summary>How long a certificate that is not served any more stays usable: longer than a connect and a handshake that began with it may take.</summary>
+    internal static readonly TimeSpan Retirement = TimeSpan.FromMinutes(1);
+
+    /// <summary>Frees a certificate's contexts a moment later, its key with them. Sessions that were made of them live on. Under the lock.</summary>
+    private void Retire(WorkloadCertificate? certificate)
+    {
+        if (certificate is not null)
+        {
+            _retired.Add(certificate, _time.CreateTimer(_ => Free(certificate), null, Retirement, Timeout.InfiniteTimeSpan));
+        }
+    }
+
+    private void Free(WorkloadCertificate certificate)
+    {
+        lock (_lock)
+        {
+            if (_retired.Remove(certificate, out var timer))
+            {
+                timer.Dispose();
+            }
+        }
+
+        certificate.Dispose();
+    }
+
     /// <summary>Queues an identity, or moves it ahead. Under the lock.</summary>
     private void Enqueue(CertificateEntry entry, CertificatePriority priority)
     {
@@ -94,7 +119,7 @@ public sealed partial class CertificateStore
                 return;
             }
 
-            // The one before is not disposed: a connection may be about to begin with it. It goes with its last user.
+            Retire(entry.Current);
             entry.Current = certificate;
             entry.Error = null;
             entry.Failures = 0;

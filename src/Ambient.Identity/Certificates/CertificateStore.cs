@@ -27,6 +27,9 @@ public sealed partial class CertificateStore : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly Queue<CertificateEntry>[] _queues = [new(), new(), new()];
     private readonly HashSet<Task> _requests = [];
+
+    // Bound: what was renewed or forgotten within the last minute.
+    private readonly Dictionary<WorkloadCertificate, ITimer> _retired = [];
     private readonly CancellationTokenSource _stopping = new();
     private int _running;
     private bool _stopped;
@@ -120,6 +123,7 @@ public sealed partial class CertificateStore : IAsyncDisposable
             entry.Timer?.Dispose();
             entry.Timer = null;
             entry.Queued = null;
+            Retire(entry.Current);
             waiters = entry.Waiters;
             entry.Waiters = null;
         }
@@ -143,6 +147,7 @@ public sealed partial class CertificateStore : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Task[] requests;
+        WorkloadCertificate[] retired;
         List<TaskCompletionSource<WorkloadCertificate>?> waiters = [];
         lock (_lock)
         {
@@ -161,9 +166,11 @@ public sealed partial class CertificateStore : IAsyncDisposable
             }
 
             requests = [.. _requests];
+            retired = [.. _retired.Keys];
         }
 
         waiters.ForEach(waiter => Fail(waiter, new CertificateException("the proxy is stopping")));
+        Array.ForEach(retired, Free);
         await _stopping.CancelAsync();
         await Task.WhenAll(requests);
         _stopping.Dispose();

@@ -139,9 +139,10 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             new HeaderField(Baggage.Name, Baggage.Of(source)),
             new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
             new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
-        for (var last = false; ; last = true)
+        Tunnel? refused = null;
+        while (true)
         {
-            var (_, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key));
+            var (tunnel, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key), refused);
             using var deadline = data.Deadlines.Begin(stream);
             try
             {
@@ -159,10 +160,11 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
                 stream.Dispose();
                 return Failed($"{dial} did not answer the CONNECT request within {data.Deadlines.Timeout.TotalSeconds:0} s");
             }
-            catch (IOException failure) when (!last && IsTunnelsFault(failure))
+            catch (IOException failure) when (refused is null && IsTunnelsFault(failure))
             {
-                // The tunnel was there and broke, or its peer was about to end it: a new one may do, and no byte was sent.
+                // The tunnel was there and broke, or its peer was about to end it or had no room: another one may do, and no byte was sent.
                 stream.Dispose();
+                refused = tunnel;
             }
             catch
             {

@@ -22,7 +22,7 @@ internal sealed class PodShare : IAsyncDisposable
 
     private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, Listeners listeners)
     {
-        _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout);
+        _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout, plane.Configuration.PoolMaxStreams);
         // Asked for each time: a series appears with its first socket.
         var socketsOpen = plane.Telemetry.Metrics.SocketsOpen;
         void OpenAsSource(int change) => socketsOpen.With("source").Add(change);

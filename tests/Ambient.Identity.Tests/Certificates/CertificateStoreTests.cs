@@ -42,7 +42,7 @@ public sealed class CertificateStoreTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task It_is_renewed_about_half_way_and_the_old_one_stays_usable()
+    public async Task It_is_renewed_about_half_way_and_the_old_one_stays_usable_for_a_moment()
     {
         var first = await IssueAsync(Web);
         _time.Advance(TimeSpan.FromHours(24 * 0.449));
@@ -54,7 +54,16 @@ public sealed class CertificateStoreTests : IAsyncDisposable
         var second = _authority.Issue(request);
         await UntilAsync(() => ReferenceEquals(second, Status().Certificate));
         Assert.Same(second, await GetAsync(Web));
-        Assert.False(first.Client.Handle.IsClosed);
+        _time.Advance(CertificateStore.Retirement - TimeSpan.FromSeconds(1));
+        Assert.False(first.Client.Handle.IsClosed || first.Server.Handle.IsClosed);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True(first.Client.Handle.IsClosed && first.Server.Handle.IsClosed);
+        Assert.False(second.Client.Handle.IsClosed);
+
+        _store.Forget(Web);
+        Assert.False(second.Client.Handle.IsClosed);
+        _time.Advance(CertificateStore.Retirement);
+        Assert.True(second.Client.Handle.IsClosed);
     }
 
     [Fact]

@@ -88,6 +88,85 @@ public sealed class TunnelPoolTests : ProxyFixture
     });
 
     [Fact]
+    public async Task As_many_dials_are_under_way_as_those_who_wait_need() => await OnLoopAsync(async () =>
+    {
+        ClientLimits = new Http2Limits { MaxConcurrentStreams = 2, AssumedPeerStreams = 2 };
+        await using var server = Serve(EchoAsync);
+        await using var pool = new TunnelPool(Loop, TimeSpan.FromMinutes(5), streamsPerTunnel: 2);
+        var gate = new TaskCompletionSource();
+        var underWay = 0;
+        var most = 0;
+        var waiting = Enumerable.Range(0, 21).Select(_ => pool.OpenAsync(Key(server.Address), Connect, async () =>
+        {
+            most = Math.Max(most, ++underWay);
+            await gate.Task;
+            var tunnel = await CountedDialAsync(server.Address);
+            underWay--;
+            return tunnel;
+        })).ToList();
+        Assert.Equal(8, underWay); // for 21 it would be 11
+        gate.SetResult();
+        await Task.WhenAll(waiting).WaitAsync(Limit);
+        Assert.Equal((8, 11, 11), (most, _dials, pool.Count));
+    });
+
+    [Fact]
+    public async Task A_slow_dial_holds_nobody_for_whom_room_comes_elsewhere() => await OnLoopAsync(async () =>
+    {
+        ClientLimits = new Http2Limits { MaxConcurrentStreams = 2, AssumedPeerStreams = 2 };
+        await using var server = Serve(EchoAsync);
+        await using var pool = new TunnelPool(Loop, TimeSpan.FromMinutes(5), streamsPerTunnel: 2);
+        var first = await OpenAsync(pool, server);
+        await OpenAsync(pool, server);
+        var gate = new TaskCompletionSource();
+        var slow = Enumerable.Range(0, 2).Select(_ => pool.OpenAsync(Key(server.Address), Connect, async () =>
+        {
+            await gate.Task;
+            throw new IOException("too late");
+        })).ToList();
+        first.Stream.Dispose();
+        Assert.Same(first.Tunnel, (await slow[0].WaitAsync(Limit)).Tunnel);
+        Assert.False(slow[1].IsCompleted);
+        gate.SetResult();
+        Assert.Equal("too late", (await Assert.ThrowsAsync<IOException>(() => slow[1])).Message);
+    });
+
+    [Fact]
+    public async Task One_dial_that_fails_fails_those_whom_the_others_do_not_reach() => await OnLoopAsync(async () =>
+    {
+        ClientLimits = new Http2Limits { MaxConcurrentStreams = 1, AssumedPeerStreams = 1 };
+        await using var server = Serve(EchoAsync);
+        await using var pool = new TunnelPool(Loop, TimeSpan.FromMinutes(5), streamsPerTunnel: 1);
+        var gates = new List<TaskCompletionSource<bool>>();
+        var waiting = Enumerable.Range(0, 3).Select(_ => pool.OpenAsync(Key(server.Address), Connect, async () =>
+        {
+            var gate = new TaskCompletionSource<bool>();
+            gates.Add(gate);
+            return await gate.Task ? await DialAsync(server.Address) : throw new IOException("no way");
+        })).ToList();
+        Assert.Equal(3, gates.Count);
+        gates[1].SetResult(false);
+        Assert.Equal(1, waiting.Count(one => one.IsFaulted));
+        gates[0].SetResult(true);
+        gates[2].SetResult(true);
+        await Task.WhenAny(Task.WhenAll(waiting), Loop.DelayAsync(Limit));
+        Assert.Equal(2, waiting.Count(one => one.IsCompletedSuccessfully));
+    });
+
+    [Fact]
+    public async Task Who_was_refused_in_one_tunnel_asks_in_another() => await OnLoopAsync(async () =>
+    {
+        await using var server = Serve(EchoAsync);
+        await using var pool = new TunnelPool(Loop, TimeSpan.FromMinutes(5));
+        var first = await OpenAsync(pool, server);
+        var second = await pool.OpenAsync(Key(server.Address), Connect, () => CountedDialAsync(server.Address), exceptIn: first.Tunnel);
+        Assert.NotSame(first.Tunnel, second.Tunnel);
+        var third = await OpenAsync(pool, server);
+        Assert.Same(first.Tunnel, third.Tunnel);
+        Assert.Equal(2, _dials);
+    });
+
+    [Fact]
     public async Task A_failed_dial_fails_all_who_waited_and_the_next_dials_again() => await OnLoopAsync(async () =>
     {
         await using var server = Serve(EchoAsync);

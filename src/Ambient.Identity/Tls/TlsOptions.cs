@@ -15,8 +15,8 @@ public sealed record TlsOptions
     /// </summary>
     public TlsCipher PreferredCipher { get; init; } = TlsCipher.Aes128Gcm;
 
-    /// <summary>Verdicts about peers' chains, shared by all contexts that are made with these options.</summary>
-    internal VerifiedChains Verified { get; init; } = new(VerifiedChains.DefaultCapacity, TimeProvider.System);
+    /// <summary>Verdicts about peers' chains.</summary>
+    internal VerifiedChains Verified { get; init; } = VerifiedChains.OfProcess;
 
     /// <summary>
     /// Records after which a key is replaced: the power of two below the 2^24.5 that RFC 8446 §5.5 allows AES-GCM, 256 GiB of full

@@ -33,8 +33,8 @@ internal readonly record struct VerifiedChainKey(UInt128 First, UInt128 Second)
 /// <param name="time">The clock.</param>
 internal sealed class VerifiedChains(int capacity, TimeProvider time)
 {
-    /// <summary>See the constructor.</summary>
-    public const int DefaultCapacity = 4096;
+    /// <summary>Shared by all contexts: identities of a node mostly trust the same roots, and meet the same peers.</summary>
+    public static VerifiedChains OfProcess { get; } = new(4096, TimeProvider.System);
 
     private readonly Lock _lock = new();
 

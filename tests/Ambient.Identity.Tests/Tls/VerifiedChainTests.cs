@@ -62,7 +62,7 @@ public sealed class VerifiedChainTests : IDisposable
     [Fact]
     public async Task What_expires_after_it_was_remembered_is_refused()
     {
-        var options = new TlsOptions();
+        var options = new TlsOptions { Verified = new VerifiedChains(100, TimeProvider.System) };
         using var web = _authority.Certificate(WebUri, notAfter: DateTimeOffset.UtcNow.AddSeconds(3), options: options);
         using var db = _authority.Certificate(DbUri, options: options);
         Assert.Null(Shake(web, db));

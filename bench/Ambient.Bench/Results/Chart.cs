@@ -30,7 +30,7 @@ internal static class Chart
     public static void Write(string path, RunResults run, Facts facts)
     {
         var charts = Panels
-            .Select(panel => (panel.Title, Bars: run.Cells.Where(cell => cell.Load.Name == panel.Load)
+            .Select(panel => (panel.Title, Bars: run.ByLoad.Where(load => load.Key.Name == panel.Load).SelectMany(load => load)
                 .Select(cell => (cell.Subject, Spread: panel.Value(cell)))
                 .Where(bar => bar.Spread.Most > 0)
                 .ToList()))

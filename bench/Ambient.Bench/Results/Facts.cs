@@ -16,7 +16,7 @@ internal sealed partial record Facts(
         TimeProvider.System.GetUtcNow(),
         Field("/proc/cpuinfo", "model name", ':'),
         Environment.ProcessorCount,
-        RuntimeInformation.OSDescription,
+        KernelRelease(),
         Field("/etc/os-release", "PRETTY_NAME", '=').Trim('"'),
         RuntimeInformation.FrameworkDescription,
         CongestionControlOf(subjects),
@@ -55,6 +55,8 @@ internal sealed partial record Facts(
             ? "no OpenSSL"
             : OpenSslVersion().Match(Encoding.Latin1.GetString(File.ReadAllBytes($"/proc/{process}/root{loaded}"))).Value;
     }
+
+    private static string KernelRelease() => "Linux " + File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
     private static string Field(string file, string name, char separator) =>
         File.ReadLines(file).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?.Split(separator, 2)[1].Trim() ?? "unknown";

@@ -32,6 +32,10 @@ internal sealed class RunResults
         figure.Values.Add(value);
     }
 
+    /// <summary>Loads with their subjects, both in the order of the command line's catalogue.</summary>
+    public IEnumerable<IGrouping<LoadShape, Cell>> ByLoad => Cells.OrderBy(cell => SubjectEntry.Place(cell.Subject)).GroupBy(cell => cell.Load)
+        .OrderBy(load => Cells.FindIndex(cell => cell.Load == load.Key));
+
     public Cell? Find(string load, string subject) => Cells.Find(cell => cell.Load.Name == load && cell.Subject == subject);
 
     public Figure? Find(FigureKind kind, string subject) => Figures.Find(figure => figure.Kind == kind && figure.Subject == subject);

@@ -1,4 +1,5 @@
 using System.Text;
+using Ambient.Bench.Subjects;
 
 namespace Ambient.Bench.Results;
 
@@ -18,7 +19,7 @@ internal static class Tables
             text.Append(verdicts.Count == 1 ? Targets.Table(verdicts[0]) : Targets.Table(verdicts));
         }
 
-        foreach (var load in run.Cells.GroupBy(cell => cell.Load))
+        foreach (var load in run.ByLoad)
         {
             text.AppendLine().AppendLine($"**{load.Key.Title}** (`{load.Key.Name}`)").AppendLine();
             text.Append(load.Key.IsBulk ? Bulk(load) : Operations(load));
@@ -57,7 +58,7 @@ internal static class Tables
 
     private static string Figures(RunResults run)
     {
-        var subjects = run.Figures.Select(figure => figure.Subject).Distinct().ToList();
+        var subjects = run.Figures.Select(figure => figure.Subject).Distinct().OrderBy(SubjectEntry.Place).ToList();
         var text = new StringBuilder($"| | {string.Join(" | ", subjects)} |\n|---|{string.Concat(subjects.Select(_ => "---|"))}\n");
         foreach (var kind in run.Figures.Select(figure => figure.Kind).Distinct())
         {

@@ -23,6 +23,9 @@ internal sealed record SubjectEntry(
         new(8, "haproxy-tcp", SubjectKind.Hop, "one haproxy, plaintext", (entry, at) => new HaproxySubject(entry, at, pair: false)),
         new(9, "nginx-tcp", SubjectKind.Hop, "one nginx, plaintext", (entry, at) => new NginxSubject(entry, at, pair: false)),
     ];
+
+    /// <summary>Where a subject comes in tables.</summary>
+    public static int Place(string name) => Array.FindIndex(All, entry => entry.Name == name);
 }
 
 /// <summary>What a subject is comparable with.</summary>

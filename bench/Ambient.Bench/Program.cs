@@ -38,12 +38,18 @@ try
     using var cubic = new CubicAllowed();
     CertificateAuthority.Create(folder.Path);
     var surroundings = new Surroundings(folder.Path, options.FindZtunnel());
-    await using var subjects = await RunningSubjects.StartAsync(options, surroundings);
+    await using var leftovers = new Leftovers();
+    using var stop = new StopSignal();
+    await using var subjects = new RunningSubjects(surroundings);
     var runs = new List<RunResults>();
-    for (var i = 0; i < options.Check; i++)
+    await stop.UnlessStoppedAsync(async () =>
     {
-        runs.Add(await Run.RunAsync(subjects.All, surroundings, options));
-    }
+        await subjects.StartAsync(options.Subjects);
+        for (var i = 0; i < options.Check; i++)
+        {
+            runs.Add(await Run.RunAsync(subjects.All, surroundings, options));
+        }
+    });
 
     Report.Write(runs, await Facts.GatherAsync(subjects.All), options);
     return 0;

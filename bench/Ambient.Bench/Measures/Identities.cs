@@ -23,7 +23,7 @@ internal static class Identities
             without = none.Resident;
         }
 
-        var spaces = Enumerable.Range(0, Count).Select(i => $"abench-{Environment.ProcessId}-i{i}").ToList();
+        var spaces = Enumerable.Range(0, Count).Select(i => $"{Leftovers.Prefix}i{i}").ToList();
         try
         {
             await ForAllAsync(surroundings, spaces, "add");

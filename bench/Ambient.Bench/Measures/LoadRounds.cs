@@ -6,12 +6,15 @@ namespace Ambient.Bench.Measures;
 /// <summary>Loads on subjects, in turn: a slow moment of the machine falls on all alike.</summary>
 internal static class LoadRounds
 {
-    /// <summary>A first round warms caches, tunnels and the just-in-time compiler, and does not count.</summary>
+    /// <summary>
+    /// A first round warms caches, tunnels and the just-in-time compiler, and does not count. Loads of few rounds do without: they are
+    /// varieties of the others, and run on what those have warmed.
+    /// </summary>
     public static async Task RunAsync(IReadOnlyList<Subject> subjects, Options options, RunResults results)
     {
         for (var round = 0; round <= options.Rounds && options.Loads.Count > 0; round++)
         {
-            foreach (var load in options.Loads.Where(load => round <= load.Rounds))
+            foreach (var load in options.Loads.Where(load => round == 0 ? !load.IsVariety || options.Loads.All(other => other.IsVariety) : round <= load.Rounds))
             {
                 // The order turns round each time, so that no subject always comes after the same other.
                 foreach (var subject in round % 2 == 0 ? subjects : subjects.Reverse())

@@ -12,13 +12,13 @@ internal static class Start
 
     public static async Task RunAsync(IReadOnlyList<Subject> subjects, Options options, Surroundings surroundings, RunResults results)
     {
-        var space = $"abench-{Environment.ProcessId}-start";
+        var space = $"{Leftovers.Prefix}start";
         await Children.RunAsync("ip", "netns", "add", space);
         try
         {
             await Children.RunAsync("ip", "-n", space, "link", "set", "lo", "up");
             await using var node = new ZtunnelNode("start", surroundings);
-            for (var round = 0; round <= Math.Min(options.Rounds, 5); round++)
+            for (var round = 0; round <= Math.Min(options.Rounds, 3); round++)
             {
                 foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair) && subject.Launches.Count > 0))
                 {

@@ -10,7 +10,7 @@ internal static class Workloads
     private const int Few = 3;
 
     /// <summary>The garbage of decoding may go meanwhile.</summary>
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(Surroundings surroundings, RunResults results)
     {

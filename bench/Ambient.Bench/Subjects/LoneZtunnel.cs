@@ -24,7 +24,7 @@ internal sealed class LoneZtunnel : IAsyncDisposable
     /// <summary>Starts all of it and waits until ztunnel is ready.</summary>
     public static async Task<LoneZtunnel> StartAsync(Surroundings surroundings, int workloads)
     {
-        var space = $"abench-{Environment.ProcessId}-lone";
+        var space = $"{Leftovers.Prefix}lone";
         await Children.RunAsync("ip", "netns", "add", space);
         await Children.RunAsync("ip", "-n", space, "link", "set", "lo", "up");
         var lone = new LoneZtunnel(space, new ZtunnelNode(MeshServer.Node, surroundings));

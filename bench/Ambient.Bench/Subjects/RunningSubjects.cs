@@ -1,38 +1,22 @@
 namespace Ambient.Bench.Subjects;
 
 /// <summary>The subjects of a run, all running; none is left behind, also when one does not start.</summary>
-internal sealed class RunningSubjects : IAsyncDisposable
+internal sealed class RunningSubjects(Surroundings surroundings) : IAsyncDisposable
 {
     private readonly List<Subject> _all = [];
 
     public IReadOnlyList<Subject> All => _all;
 
-    public static async Task<RunningSubjects> StartAsync(Options options, Surroundings surroundings)
+    public async Task StartAsync(IEnumerable<SubjectEntry> entries)
     {
-        var running = new RunningSubjects();
-        try
+        foreach (var entry in entries)
         {
-            foreach (var entry in options.Subjects)
-            {
-                var subject = entry.Create(entry, surroundings);
-                running._all.Add(subject);
-                await subject.StartAsync();
-            }
-
-            return running;
-        }
-        catch
-        {
-            await running.DisposeAsync();
-            throw;
+            var subject = entry.Create(entry, surroundings);
+            _all.Add(subject);
+            await subject.StartAsync();
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var subject in _all)
-        {
-            await subject.DisposeAsync();
-        }
-    }
+    /// <summary>All at the same time: whoever stops a run may not wait long.</summary>
+    public async ValueTask DisposeAsync() => await Task.WhenAll(_all.Select(subject => subject.DisposeAsync().AsTask()));
 }

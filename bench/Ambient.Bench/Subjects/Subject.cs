@@ -129,7 +129,7 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
     protected abstract Task StartProxiesAsync();
 
     /// <summary>The name of a namespace of this subject.</summary>
-    protected string Space(string suffix) => $"abench-{Environment.ProcessId}-{entry.Number}{suffix}";
+    protected string Space(string suffix) => $"{Leftovers.Prefix}{entry.Number}{suffix}";
 
     /// <summary>Adds a namespace; it goes with the subject.</summary>
     protected async Task AddSpaceAsync(string space)

@@ -14,9 +14,10 @@ internal sealed class Leftovers : IAsyncDisposable
         const string Folder = "/var/run/netns";
         foreach (var space in Directory.Exists(Folder) ? Directory.GetFiles(Folder, Prefix + "*").Select(path => Path.GetFileName(path)!) : [])
         {
-            foreach (var process in (await Children.RunAsync("ip", "netns", "pids", space)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            var inside = (await Children.RunAsync("ip", "netns", "pids", space)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            foreach (var process in Process.GetProcesses().IntersectBy(inside.Select(id => int.Parse(id, CultureInfo.InvariantCulture)), process => process.Id))
             {
-                Process.GetProcessById(int.Parse(process, CultureInfo.InvariantCulture)).Kill();
+                process.Kill();
             }
 
             await Children.RunAsync("ip", "netns", "delete", space);

@@ -1,4 +1,3 @@
-using System.Net;
 using Ambient.Linux;
 using Ambient.Mesh.Authorization;
 using Ambient.Mesh.Model;
@@ -15,10 +14,16 @@ public sealed class LiveConnections(EventLoop loop)
     /// <summary>Connections judged before the loop's other work has its turn; a judgement takes a few microseconds.</summary>
     private const int JudgedPerTurn = 256;
 
-    private readonly HashSet<LiveConnection> _connections = [];
+    private readonly HashSet<ILiveConnection> _connections = [];
 
     /// <summary>The connections, for dumps.</summary>
-    public IReadOnlyCollection<LiveConnection> All => _connections;
+    public IReadOnlyCollection<ILiveConnection> All => _connections;
+
+    /// <summary>Registers a connection until it is removed.</summary>
+    public void Add(ILiveConnection connection) => _connections.Add(connection);
+
+    /// <summary>The connection is over.</summary>
+    public void Remove(ILiveConnection connection) => _connections.Remove(connection);
 
     /// <summary>Registers a connection until it is disposed.</summary>
     /// <param name="workloadUid">The workload that takes it.</param>
@@ -41,7 +46,7 @@ public sealed class LiveConnections(EventLoop loop)
         {
             if (_connections.Contains(connection) && concerns(connection.WorkloadUid) && mesh.Workloads.TryGetValue(connection.WorkloadUid, out var workload))
             {
-                connection.Judge(mesh, workload);
+                Judge(connection, mesh, workload);
                 if (++judged % JudgedPerTurn == 0)
                 {
                     await loop.Yield();
@@ -50,42 +55,53 @@ public sealed class LiveConnections(EventLoop loop)
         }
     }
 
-    internal void Remove(LiveConnection connection) => _connections.Remove(connection);
+    /// <summary>Closes a connection if the policies of the snapshot do not let it in.</summary>
+    private static void Judge(ILiveConnection connection, MeshSnapshot mesh, Workload workload)
+    {
+        var facts = connection.Facts;
+        var verdict = Authorizer.Evaluate(mesh, workload, facts);
+        if (!verdict.Allowed)
+        {
+            connection.Close($"connection closed due to policy change: {VerdictExplanation.Render(mesh, workload, facts, verdict)}");
+        }
+    }
 }
 
-/// <summary>One inbound connection, as policies see it.</summary>
-public sealed class LiveConnection : IDisposable
+/// <summary>An inbound connection, as policies see it.</summary>
+public interface ILiveConnection
+{
+    /// <summary>The workload that takes it.</summary>
+    string WorkloadUid { get; }
+
+    /// <summary>What policies may look at.</summary>
+    ConnectionFacts Facts { get; }
+
+    /// <summary>Closes it, with the reason for its record.</summary>
+    void Close(string reason);
+}
+
+/// <summary>A connection that registered with what closes it.</summary>
+public sealed class LiveConnection : ILiveConnection, IDisposable
 {
     private readonly LiveConnections _owner;
-    private readonly ConnectionFacts _facts;
     private readonly Action<string> _close;
 
     internal LiveConnection(LiveConnections owner, string workloadUid, ConnectionFacts facts, Action<string> close)
     {
         _owner = owner;
         WorkloadUid = workloadUid;
-        _facts = facts;
+        Facts = facts;
         _close = close;
     }
 
-    /// <summary>The workload that takes it.</summary>
+    /// <inheritdoc/>
     public string WorkloadUid { get; }
 
-    /// <summary>The client.</summary>
-    public IPAddress Source => _facts.Source;
+    /// <inheritdoc/>
+    public ConnectionFacts Facts { get; }
 
-    /// <summary>What policies look at.</summary>
-    public ConnectionFacts Facts => _facts;
-
-    /// <summary>Closes it if the policies of the snapshot do not let it in.</summary>
-    internal void Judge(MeshSnapshot mesh, Workload workload)
-    {
-        var verdict = Authorizer.Evaluate(mesh, workload, _facts);
-        if (!verdict.Allowed)
-        {
-            _close($"connection closed due to policy change: {VerdictExplanation.Render(mesh, workload, _facts, verdict)}");
-        }
-    }
+    /// <inheritdoc/>
+    public void Close(string reason) => _close(reason);
 
     /// <summary>The connection is over.</summary>
     public void Dispose() => _owner.Remove(this);

@@ -11,7 +11,7 @@ namespace Ambient.Proxy.Relaying;
 /// straight from those that it received: nothing is copied, allocated or handed to another thread for a chunk. One object for each
 /// connection, told by socket and stream what there is to do: an idle connection holds no more than that.
 /// </summary>
-public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<RelayEnd>
+public abstract class TunnelRelay : ISocketEvents, IStreamRelay
 {
     /// <summary>A full record's payload: what a connection that sends little asks memory for.</summary>
     private const int LeastReceive = 16_375;
@@ -19,24 +19,13 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
     /// <summary>A stream's quantum, in one receive.</summary>
     private const int MostReceive = 256 * 1024;
 
-    private readonly TcpSocket _application;
-    private readonly Http2Stream _tunnel;
-    private readonly IRelayCounter _counter;
-    private readonly bool _applicationIsClient;
-    private ManualResetValueTaskSourceCore<RelayEnd> _over;
+    private TcpSocket _application = null!; // set by Start, before which nothing happens
+    private Http2Stream _tunnel = null!;
     private RelayEnd _end;
     private int _wanted = LeastReceive;
     private bool _sendingEnded;
     private bool _receivingEnded;
     private bool _isOver;
-
-    private TunnelRelay(TcpSocket application, Http2Stream tunnel, bool applicationIsClient, IRelayCounter counter)
-    {
-        _application = application;
-        _tunnel = tunnel;
-        _applicationIsClient = applicationIsClient;
-        _counter = counter;
-    }
 
     /// <summary>Relays until both directions have ended. Never throws for what a peer does; the caller owns socket and stream.</summary>
     /// <param name="application">The application's socket.</param>
@@ -47,10 +36,33 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
     public static ValueTask<RelayEnd> RunAsync(
         TcpSocket application, Http2Stream tunnel, bool applicationIsClient, IRelayCounter counter)
     {
-        var relay = new TunnelRelay(application, tunnel, applicationIsClient, counter);
-        var over = new ValueTask<RelayEnd>(relay, relay._over.Version);
-        relay.Start();
+        var relay = new AwaitedRelay(applicationIsClient, counter);
+        var over = relay.Over;
+        relay.Start(application, tunnel);
         return over;
+    }
+
+    /// <summary>Bytes were passed on; called for each chunk, so it must be cheap and must not wait.</summary>
+    protected abstract void OnMoved(int bytes, bool fromApplication);
+
+    /// <summary>Both directions have ended: once, with the first error of the two or a clean end. Socket and stream may be disposed.</summary>
+    protected abstract void OnOver(RelayEnd end);
+
+    /// <summary>Begins to relay. Never throws for what a peer does; the caller owns socket and stream.</summary>
+    protected void Start(TcpSocket application, Http2Stream tunnel)
+    {
+        _application = application;
+        _tunnel = tunnel;
+        if (application.IsClosed)
+        {
+            Fail(Errno.EBADF);
+            return;
+        }
+
+        application.Attach(this);
+        tunnel.Attach(this);
+        SendQueued();
+        Send();
     }
 
     void ISocketEvents.OnReadable() => Send();
@@ -102,28 +114,6 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
     void IStreamRelay.OnFailed(IOException error) =>
         Fail(error is Http2StreamException stream ? RelayEnd.Of(stream.Code, stream.Message) : new RelayEnd(error.Message));
 
-    RelayEnd IValueTaskSource<RelayEnd>.GetResult(short token) => _over.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource<RelayEnd>.GetStatus(short token) => _over.GetStatus(token);
-
-    void IValueTaskSource<RelayEnd>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _over.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
-
-    private void Start()
-    {
-        if (_application.IsClosed)
-        {
-            Fail(Errno.EBADF);
-            return;
-        }
-
-        _application.Attach(this);
-        _tunnel.Attach(this);
-        SendQueued();
-        Send();
-    }
-
     /// <summary>Application to tunnel, as long as there is something and it is the stream's turn.</summary>
     private void Send()
     {
@@ -147,7 +137,7 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
             }
             else if (received.Ok)
             {
-                Count(received.Count, fromApplication: true);
+                OnMoved(received.Count, fromApplication: true);
                 _wanted = received.Count < LeastReceive ? LeastReceive : MostReceive;
             }
             else if (!received.WouldBlock)
@@ -179,7 +169,7 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
         if (sent.Ok)
         {
             count = sent.Count;
-            Count(count, fromApplication: false);
+            OnMoved(count, fromApplication: false);
         }
         else if (!sent.WouldBlock)
         {
@@ -213,19 +203,39 @@ public sealed class TunnelRelay : ISocketEvents, IStreamRelay, IValueTaskSource<
         if (_sendingEnded && _receivingEnded && !_isOver)
         {
             _isOver = true;
-            _over.SetResult(_end);
+            OnOver(_end);
         }
     }
 
-    private void Count(int bytes, bool fromApplication)
+    /// <summary>A relay that somebody awaits.</summary>
+    private sealed class AwaitedRelay(bool applicationIsClient, IRelayCounter counter) : TunnelRelay, IValueTaskSource<RelayEnd>
     {
-        if (fromApplication == _applicationIsClient)
+        private ManualResetValueTaskSourceCore<RelayEnd> _over;
+
+        public ValueTask<RelayEnd> Over => new(this, _over.Version);
+
+        public new void Start(TcpSocket application, Http2Stream tunnel) => base.Start(application, tunnel);
+
+        RelayEnd IValueTaskSource<RelayEnd>.GetResult(short token) => _over.GetResult(token);
+
+        ValueTaskSourceStatus IValueTaskSource<RelayEnd>.GetStatus(short token) => _over.GetStatus(token);
+
+        void IValueTaskSource<RelayEnd>.OnCompleted(
+            Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _over.OnCompleted(continuation, state, token, flags & ~ValueTaskSourceOnCompletedFlags.UseSchedulingContext);
+
+        protected override void OnMoved(int bytes, bool fromApplication)
         {
-            _counter.FromClient(bytes);
+            if (fromApplication == applicationIsClient)
+            {
+                counter.FromClient(bytes);
+            }
+            else
+            {
+                counter.FromServer(bytes);
+            }
         }
-        else
-        {
-            _counter.FromServer(bytes);
-        }
+
+        protected override void OnOver(RelayEnd end) => _over.SetResult(end);
     }
 }

@@ -13,7 +13,7 @@ public sealed class TunnelServer : IDisposable
     private readonly TcpSocket _listener;
     private readonly Func<CancellationToken, ValueTask<TlsContext>> _context;
     private readonly TunnelServerOptions _options;
-    private readonly Func<Tunnel, Http2Stream, Task> _serve;
+    private readonly Action<Tunnel, Http2Stream> _take;
     private readonly Action<TcpSocket, Exception> _refused;
     private readonly HashSet<Tunnel> _tunnels = [];
     private readonly TaskSet _running = new();
@@ -31,11 +31,30 @@ public sealed class TunnelServer : IDisposable
         TunnelServerOptions options,
         Func<Tunnel, Http2Stream, Task> serve,
         Action<TcpSocket, Exception> refused)
+        : this(listener, context, options, refused) =>
+        _take = (tunnel, stream) => _running.Add(ServeAsync(serve, tunnel, stream));
+
+    /// <summary>Makes a server whose requests belong to their taker.</summary>
+    /// <param name="listener">Listening; owned by the server from then on.</param>
+    /// <param name="context">The TLS context of the workload behind the listener, asked for each connection: certificates are renewed.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="take">Takes one request and owns its stream from then on; the server does not wait for it. Must not throw.</param>
+    /// <param name="refused">Told of connections that did not become a tunnel; must not block.</param>
+    public TunnelServer(
+        TcpSocket listener,
+        Func<CancellationToken, ValueTask<TlsContext>> context,
+        TunnelServerOptions options,
+        Action<Tunnel, Http2Stream> take,
+        Action<TcpSocket, Exception> refused)
+        : this(listener, context, options, refused) => _take = take;
+
+    private TunnelServer(
+        TcpSocket listener, Func<CancellationToken, ValueTask<TlsContext>> context, TunnelServerOptions options, Action<TcpSocket, Exception> refused)
     {
         _listener = listener;
         _context = context;
         _options = options;
-        _serve = serve;
+        _take = null!; // by the other constructors
         _refused = refused;
     }
 
@@ -107,7 +126,7 @@ public sealed class TunnelServer : IDisposable
             var context = await _context(deadline.Token);
             var tls = await TlsConnection.ServerAsync(socket, context, _options.HandshakeTimeout, _stopping.Token);
             tunnel = Tunnel.Server(
-                _listener.Loop, tls, _options.Limits, _options.Budget, (owner, stream) => _running.Add(ServeAsync(owner, stream)));
+                _listener.Loop, tls, _options.Limits, _options.Budget, _take);
         }
         catch (Exception failure) // whatever it is, it costs this connection only, and is told
         {
@@ -126,11 +145,11 @@ public sealed class TunnelServer : IDisposable
         _tunnels.Remove(tunnel);
     }
 
-    private async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+    private static async Task ServeAsync(Func<Tunnel, Http2Stream, Task> serve, Tunnel tunnel, Http2Stream stream)
     {
         using (stream)
         {
-            await _serve(tunnel, stream);
+            await serve(tunnel, stream);
         }
     }
 }

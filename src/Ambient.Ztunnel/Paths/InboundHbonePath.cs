@@ -5,7 +5,6 @@ using Ambient.Mesh.Authorization;
 using Ambient.Mesh.Model;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
-using Ambient.Proxy.Relaying;
 using Ambient.Proxy.Tunnels;
 using Ambient.Ztunnel.Headers;
 using Ambient.Ztunnel.Pods;
@@ -31,8 +30,10 @@ namespace Ambient.Ztunnel.Paths;
 internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
 {
     private readonly InboundGate _gate = new(plane);
+    private Workload? _responseOf;
+    private HeaderField[] _response = [];
 
-    public async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+    public async Task ServeAsync(Tunnel tunnel, Http2Stream stream, CarriedConnection connection)
     {
         var started = plane.Telemetry.Time.GetTimestamp();
 
@@ -40,7 +41,7 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         var request = stream.Request;
         if (!request.IsConnect || !HboneAuthority.TryParse(request.Authority, out var authority))
         {
-            Refuse(tunnel, stream, HttpStatusCode.BadRequest, request.IsConnect
+            Refuse(tunnel, stream, connection, HttpStatusCode.BadRequest, request.IsConnect
                 ? $"authority '{request.Authority}' is not HOST:PORT"
                 : $"method {request.Method} is not CONNECT");
             return;
@@ -50,7 +51,7 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
         if (workload is null)
         {
-            Refuse(tunnel, stream, HttpStatusCode.ServiceUnavailable, $"failed to fetch information about local workload: {pod.Key} is not known");
+            Refuse(tunnel, stream, connection, HttpStatusCode.ServiceUnavailable, $"failed to fetch information about local workload: {pod.Key} is not known");
             return;
         }
 
@@ -60,67 +61,59 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         var decision = InboundRouter.Decide(mesh, new InboundRequest(network, workload, tunnel.LocalEndPoint.Address, authority));
         if (decision.Destination is not { } destination)
         {
-            Refuse(tunnel, stream, (HttpStatusCode)decision.Status, decision.Detail!);
+            Refuse(tunnel, stream, connection, (HttpStatusCode)decision.Status, decision.Detail!);
             return;
         }
 
-        var report = Open(tunnel, stream, workload, started, InboundRouter.Attribute(
-            mesh, workload, destination.Port, Forwarded.Host(request.Fields[Forwarded.Name])));
-        await CarryAsync(new Inbound(tunnel, stream, workload, decision, destination, report));
-    }
-
-    private async Task CarryAsync(Inbound inbound)
-    {
-        var (tunnel, stream, workload, decision, destination, report) = inbound;
-
         // 4. Do the policies let it in?
-        TcpSocket? application = null;
-        var facts = new ConnectionFacts(tunnel.RemoteEndPoint.Address, tunnel.PeerIdentity, destination.Address, destination.Port);
-        using var live = data.Live.Register(workload.Uid, facts, reason =>
-        {
-            report.Verdict = (ConnectionFailure.Denied, reason);
-            stream.Reset(Http2ErrorCode.Cancel);
-            application?.Abort();
-        });
-        var (allowed, reason) = await _gate.JudgeAsync(workload, facts);
+        var service = InboundRouter.Attribute(mesh, workload, destination.Port, Forwarded.Host(request.Fields[Forwarded.Name]));
+        connection.Open(Open(tunnel, stream, workload, started, service), tunnel.LocalEndPoint, destination, OutboundKind.Hbone);
+        var (allowed, reason) = await _gate.JudgeAsync(workload, connection.Watch(workload.Uid));
         if (!allowed)
         {
-            report.Complete(ConnectionFailure.Denied, $"connection closed due to policy rejection: {reason}");
             Answer(stream, HttpStatusCode.Unauthorized);
+            connection.Fail(ConnectionFailure.Denied, $"connection closed due to policy rejection: {reason}");
             return;
         }
 
         // 5. The application.
+        TcpSocket application;
         try
         {
-            application = await ConnectAsync(decision, destination, tunnel);
+            connection.Reached(application = await ConnectAsync(decision, destination, tunnel));
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {
-            report.Complete(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
             Answer(stream, HttpStatusCode.ServiceUnavailable);
+            connection.Fail(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
             return;
         }
 
-        using (application)
+        // 6. The answer.
+        stream.Respond((int)HttpStatusCode.OK, ResponseFields(workload), endStream: false);
+        if (decision.ProxyProtocol && decision.ProxyDestination is { } named)
         {
-            // 6. The answer.
-            ReadOnlySpan<HeaderField> baggage = plane.Configuration.ResponseBaggage ? [new HeaderField(Baggage.Name, Baggage.Of(workload))] : [];
-            stream.Respond((int)HttpStatusCode.OK, baggage, endStream: false);
-            if (decision.ProxyProtocol && decision.ProxyDestination is { } named)
-            {
-                await SendAsync(application, ProxyProtocolHeader.Of(
-                    tunnel.RemoteEndPoint, named, tunnel.PeerIdentity, report.Parties.Service?.Hostname));
-            }
-
-            // 7. Relay.
-            using var entry = pod.Track(new TrackedConnection(
-                tunnel.RemoteEndPoint, tunnel.LocalEndPoint, destination, OutboundKind.Hbone, Inbound: true));
-            var end = await TunnelRelay.RunAsync(application, stream, false, report);
-
-            // 8. Record.
-            report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+            await SendAsync(application, ProxyProtocolHeader.Of(
+                tunnel.RemoteEndPoint, named, tunnel.PeerIdentity, service?.Hostname));
         }
+
+        // 7. and 8. Relay; the record comes with its end.
+        connection.Relay(stream);
+    }
+
+    private HeaderField[] ResponseFields(Workload workload)
+    {
+        if (!plane.Configuration.ResponseBaggage)
+        {
+            return [];
+        }
+
+        if (!ReferenceEquals(_responseOf, workload))
+        {
+            (_responseOf, _response) = (workload, [new HeaderField(Baggage.Name, Baggage.Of(workload))]);
+        }
+
+        return _response;
     }
 
     private ValueTask<TcpSocket> ConnectAsync(InboundDecision decision, IPEndPoint destination, Tunnel tunnel)
@@ -182,13 +175,14 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
             pair, new ConnectionAddresses(tunnel.RemoteEndPoint, tunnel.LocalEndPoint, stream.Request.Authority), started);
     }
 
-    private void Refuse(Tunnel tunnel, Http2Stream stream, HttpStatusCode status, string error)
+    private void Refuse(Tunnel tunnel, Http2Stream stream, CarriedConnection connection, HttpStatusCode status, string error)
     {
         ConnectionReport.Refuse(
             plane.Telemetry,
             new ConnectionParties { Inbound = true, SourceAddress = tunnel.RemoteEndPoint, DestinationAddress = tunnel.LocalEndPoint, HboneAuthority = stream.Request.Authority },
             error);
         Answer(stream, status);
+        connection.Close();
     }
 
     /// <summary>
@@ -200,7 +194,4 @@ internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdenti
         stream.Respond((int)status, [], endStream: true);
         stream.Reset(Http2ErrorCode.NoError);
     }
-
-    private sealed record Inbound(
-        Tunnel Tunnel, Http2Stream Stream, Workload Workload, InboundDecision Decision, IPEndPoint Destination, ConnectionReport Report);
 }

@@ -1,9 +1,7 @@
 using System.Net;
 using Ambient.Linux;
-using Ambient.Mesh.Authorization;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
-using Ambient.Proxy.Relaying;
 using Ambient.Ztunnel.Pods;
 
 namespace Ambient.Ztunnel.Paths;
@@ -25,8 +23,9 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
 {
     private readonly InboundGate _gate = new(plane);
 
-    public async Task ServeAsync(TcpSocket client)
+    public async Task ServeAsync(CarriedConnection connection)
     {
+        var client = connection.Captured;
         var started = plane.Telemetry.Time.GetTimestamp();
 
         // 1. Where did the client want to go?
@@ -34,7 +33,7 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
         var source = client.RemoteEndPoint;
         if (IllegalPorts.Contains(destination.Port))
         {
-            Refuse(source, destination, $"{RouteExplanation.Words(RefusalReason.SelfCall)}: port {destination.Port} is a port of the proxy itself");
+            Refuse(connection, source, destination, $"{RouteExplanation.Words(RefusalReason.SelfCall)}: port {destination.Port} is a port of the proxy itself");
             return;
         }
 
@@ -42,7 +41,7 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
         var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
         if (workload is null)
         {
-            Refuse(source, destination, $"failed to fetch information about local workload: {pod.Key} is not known");
+            Refuse(connection, source, destination, $"failed to fetch information about local workload: {pod.Key} is not known");
             return;
         }
 
@@ -60,47 +59,37 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
             Service = service,
         }));
         var report = ConnectionReport.Open(pair, new ConnectionAddresses(source, destination, null), started);
+        connection.Open(report, destination, destination, OutboundKind.Plaintext);
 
         // 3. Do the policies let it in?
-        TcpSocket? application = null;
-        var facts = new ConnectionFacts(source.Address, null, destination.Address, destination.Port);
-        using var live = data.Live.Register(workload.Uid, facts, reason =>
-        {
-            report.Verdict = (ConnectionFailure.Denied, reason);
-            client.Abort();
-            application?.Abort();
-        });
-        var (allowed, denial) = await _gate.JudgeAsync(workload, facts);
+        var (allowed, denial) = await _gate.JudgeAsync(workload, connection.Watch(workload.Uid));
         if (!allowed)
         {
-            report.Complete(ConnectionFailure.Denied, $"connection closed due to policy rejection: {denial}");
+            connection.Fail(ConnectionFailure.Denied, $"connection closed due to policy rejection: {denial}");
             return;
         }
 
         // 4. The application.
         try
         {
-            application = await sockets.ConnectAsync(data.Loop, destination, source.Address);
+            connection.Reached(await sockets.ConnectAsync(data.Loop, destination, source.Address));
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {
-            report.Complete(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
+            connection.Fail(ConnectionFailure.Connect, $"connection failed: {failure.Message}");
             return;
         }
 
-        using (application)
-        {
-            // 5. Relay.
-            using var entry = pod.Track(new TrackedConnection(source, destination, destination, OutboundKind.Plaintext, Inbound: true));
-            var end = await SocketRelay.RunAsync(client, application, report);
-
-            // 6. Record.
-            report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
-        }
+        // 5. and 6. Relay; the record comes with its end.
+        await connection.RelayAsync();
     }
 
-    private void Refuse(IPEndPoint source, IPEndPoint destination, string error) => ConnectionReport.Refuse(
-        plane.Telemetry,
-        new ConnectionParties { Inbound = true, SourceAddress = source, DestinationAddress = destination },
-        error);
+    private void Refuse(CarriedConnection connection, IPEndPoint source, IPEndPoint destination, string error)
+    {
+        ConnectionReport.Refuse(
+            plane.Telemetry,
+            new ConnectionParties { Inbound = true, SourceAddress = source, DestinationAddress = destination },
+            error);
+        connection.Close();
+    }
 }

@@ -4,9 +4,7 @@ using Ambient.Identity.Tls;
 using Ambient.Linux;
 using Ambient.Mesh.Model;
 using Ambient.Mesh.Routing;
-using Ambient.Mesh.State;
 using Ambient.Proxy.Connections;
-using Ambient.Proxy.Relaying;
 using Ambient.Proxy.Tunnels;
 using Ambient.Ztunnel.Headers;
 using Ambient.Ztunnel.Pods;
@@ -34,19 +32,26 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
     /// <summary>Endpoints tried for one connection: with three, two may be gone without anybody noticing.</summary>
     private const int MostAttempts = 3;
 
-    public async Task ServeAsync(TcpSocket client)
+    private readonly Recent<IPEndPoint> _destinations = new();
+    private readonly Recent<string> _authorities = new();
+    private Workload? _baggageOf;
+    private string _baggage = "";
+
+    public async Task ServeAsync(CarriedConnection connection)
     {
         var started = plane.Telemetry.Time.GetTimestamp();
+        var client = connection.Captured;
 
         // 1. Where did the application want to go?
-        client.TryGetOriginalDestination(out var destination);
+        client.TryGetOriginalDestination(out var wanted);
+        var destination = _destinations.Same(wanted);
         var source = client.RemoteEndPoint;
 
         // 2. Which workload is it?
         var workload = await plane.Workloads.FindAsync(pod.Key, CancellationToken.None);
         if (workload is null)
         {
-            Refuse(source, destination, $"failed to fetch information about local workload: {pod.Key} did not come from the control plane within {LocalWorkloadPatience}");
+            Refuse(connection, destination, $"failed to fetch information about local workload: {pod.Key} did not come from the control plane within {LocalWorkloadPatience}");
             return;
         }
 
@@ -54,44 +59,64 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         var attempt = await ReachAsync(new OutboundRequest(plane.Configuration.Network, workload, source.Address, destination), source);
         if (attempt.Decision.Kind == OutboundKind.Refused)
         {
-            Refuse(source, destination, RouteExplanation.Render(attempt.Decision));
+            Refuse(connection, destination, RouteExplanation.Render(attempt.Decision));
             return;
         }
 
-        var report = Open(attempt.Decision, source, attempt.Dialled, started);
+        connection.Open(
+            Open(attempt.Decision, source, attempt.Dialled, started), destination, attempt.Dialled ?? destination, attempt.Decision.Kind);
         if (attempt.Failure is { } failure)
         {
-            report.Complete(failure.Failure, failure.Error);
+            connection.Fail(failure.Failure, failure.Error);
             return;
         }
 
-        // 5. Relay.
-        using var server = attempt.Server;
-        using var stream = attempt.Stream;
-        using var entry = pod.Track(new TrackedConnection(source, destination, attempt.Dialled ?? destination, attempt.Decision.Kind, Inbound: false));
-        var end = stream is not null
-            ? await TunnelRelay.RunAsync(client, stream, true, report)
-            : await SocketRelay.RunAsync(client, server!, report);
-
-        // 6. Record.
-        report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+        // 5. and 6. Relay; the record comes with its end.
+        if (attempt.Stream is { } stream)
+        {
+            connection.Relay(stream);
+        }
+        else
+        {
+            connection.Reached(attempt.Server!);
+            await connection.RelayAsync();
+        }
     }
 
     private static string LocalWorkloadPatience => $"{Discovery.LocalWorkloads.Patience.TotalSeconds:0} s";
 
-    private async Task<Attempt> ReachAsync(OutboundRequest request, IPEndPoint client)
+    private async ValueTask<Attempt> ReachAsync(OutboundRequest request, IPEndPoint client)
     {
         List<string>? tried = null;
         Attempt last = default;
         while (true)
         {
             var decision = OutboundRouter.Decide(plane.Mesh.Current, request with { Tried = tried }, Random.Shared);
-            if (decision.Kind == OutboundKind.Refused && tried is not null)
+            if (decision.Kind == OutboundKind.Refused)
             {
-                return last; // nobody else is left: the last failure is the one to tell
+                // Nobody else is left: the last failure is the one to tell.
+                return tried is null ? new Attempt(decision, null, null, null, null) : last;
             }
 
-            last = await AttemptAsync(decision, client);
+            if (decision.Kind == OutboundKind.DoubleHbone)
+            {
+                return new Attempt(decision, decision.Dial, null, null, new OutboundFailure(
+                    ConnectionFailure.Connect, "destinations in other networks are not carried by this version", AnotherMayDo: false));
+            }
+
+            var dial = decision.Dial;
+            try
+            {
+                dial ??= await ResolveAsync(decision);
+                return decision.Kind == OutboundKind.Hbone
+                    ? await OpenTunnelAsync(decision, dial, client)
+                    : new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
+            }
+            catch (Exception failure) when (failure is IOException or TimeoutException or System.Net.Sockets.SocketException or InvalidOperationException)
+            {
+                last = new Attempt(decision, dial, null, null, OutboundFailure.Of(failure, decision.Kind == OutboundKind.Hbone));
+            }
+
             if (last.Failure is not { AnotherMayDo: true } || decision.Service is null || decision.Endpoint is null
                 || decision.Endpoints < 2 || tried?.Count + 1 == MostAttempts)
             {
@@ -102,41 +127,14 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         }
     }
 
-    private async Task<Attempt> AttemptAsync(OutboundDecision decision, IPEndPoint client)
-    {
-        if (decision.Kind == OutboundKind.Refused)
-        {
-            return new Attempt(decision, null, null, null, null);
-        }
-
-        if (decision.Kind == OutboundKind.DoubleHbone)
-        {
-            return new Attempt(decision, decision.Dial, null, null, new OutboundFailure(
-                ConnectionFailure.Connect, "destinations in other networks are not carried by this version", AnotherMayDo: false));
-        }
-
-        var dial = decision.Dial;
-        try
-        {
-            dial ??= await ResolveAsync(decision);
-            return decision.Kind == OutboundKind.Hbone
-                ? await OpenTunnelAsync(decision, dial, client)
-                : new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
-        }
-        catch (Exception failure) when (failure is IOException or TimeoutException or System.Net.Sockets.SocketException or InvalidOperationException)
-        {
-            return new Attempt(decision, dial, null, null, OutboundFailure.Of(failure, decision.Kind == OutboundKind.Hbone));
-        }
-    }
-
     /// <summary>A stream in a tunnel to the peer, and the peer's consent.</summary>
-    private async Task<Attempt> OpenTunnelAsync(OutboundDecision decision, IPEndPoint dial, IPEndPoint client)
+    private async ValueTask<Attempt> OpenTunnelAsync(OutboundDecision decision, IPEndPoint dial, IPEndPoint client)
     {
         var source = decision.Request.Source;
         var key = new TunnelKey(source.Identity, pod.NamespaceId, dial, decision.ExpectedIdentities);
         var headers = RequestHeaders.Connect(
             decision.Authority!,
-            new HeaderField(Baggage.Name, Baggage.Of(source)),
+            new HeaderField(Baggage.Name, BaggageOf(source)),
             new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
             new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
         Tunnel? refused = null;
@@ -149,7 +147,7 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
                 var response = await stream.ResponseAsync();
                 if (response.Status == (int)HttpStatusCode.OK)
                 {
-                    return new Attempt(decision, dial, null, stream, null);
+                    return new Attempt(decision, tunnel.RemoteEndPoint, null, stream, null);
                 }
 
                 stream.Dispose();
@@ -214,7 +212,7 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         var key = new PairKey(Inbound: false, tunnel, decision.Request.Source, decision.Endpoint, decision.Service);
         var pair = data.Pairs.Find(key) ?? data.Pairs.Remember(key, new ConnectionPair(plane.Telemetry, Parties(decision, source, tunnel)));
         var addresses = new ConnectionAddresses(
-            source, dialled ?? decision.Dial ?? decision.Request.Destination, tunnel ? decision.Authority : null);
+            source, dialled ?? decision.Dial ?? decision.Request.Destination, tunnel ? _authorities.Same(decision.Authority!) : null);
         return ConnectionReport.Open(pair, addresses, started);
     }
 
@@ -230,10 +228,24 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         MutualTls = tunnel,
     };
 
-    private void Refuse(IPEndPoint source, IPEndPoint destination, string error) => ConnectionReport.Refuse(
-        plane.Telemetry,
-        new ConnectionParties { Inbound = false, SourceAddress = source, DestinationAddress = destination },
-        error);
+    private string BaggageOf(Workload workload)
+    {
+        if (!ReferenceEquals(_baggageOf, workload))
+        {
+            (_baggageOf, _baggage) = (workload, Baggage.Of(workload));
+        }
+
+        return _baggage;
+    }
+
+    private void Refuse(CarriedConnection connection, IPEndPoint destination, string error)
+    {
+        ConnectionReport.Refuse(
+            plane.Telemetry,
+            new ConnectionParties { Inbound = false, SourceAddress = connection.Captured.RemoteEndPoint, DestinationAddress = destination },
+            error);
+        connection.Close();
+    }
 
     /// <summary>What came of a decision: a socket or a stream to the peer, or a failure.</summary>
     private readonly record struct Attempt(

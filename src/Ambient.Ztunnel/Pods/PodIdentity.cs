@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Ambient.Linux;
 using Ambient.Mesh.Routing;
@@ -12,8 +13,7 @@ internal sealed record TrackedConnection(
 /// <summary>Which pod it is, and what it has open.</summary>
 internal sealed class PodIdentity(string uid, WorkloadKey key, NamespaceId namespaceId)
 {
-    private readonly Lock _lock = new();
-    private readonly HashSet<TrackedConnection> _connections = new(ReferenceEqualityComparer.Instance);
+    private ImmutableList<ConnectionSet> _sets = [];
 
     /// <summary>The pod's uid, as enrolment names it.</summary>
     public string Uid { get; } = uid;
@@ -24,38 +24,13 @@ internal sealed class PodIdentity(string uid, WorkloadKey key, NamespaceId names
     /// <summary>Its network namespace.</summary>
     public NamespaceId NamespaceId { get; } = namespaceId;
 
-    /// <summary>What is open now. From any thread.</summary>
-    public IReadOnlyList<TrackedConnection> Connections
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _connections];
-            }
-        }
-    }
+    /// <summary>What stands now. From any thread.</summary>
+    public IReadOnlyList<TrackedConnection> Connections => [.. _sets.SelectMany(set => set.Shown)];
 
-    /// <summary>Shows a connection until the result is disposed. The lock is taken twice a connection, never for a chunk.</summary>
-    public Tracking Track(TrackedConnection connection)
+    /// <summary>Shows the connections of a set, which lives as long as the pod. From any thread.</summary>
+    public ConnectionSet Show(ConnectionSet set)
     {
-        lock (_lock)
-        {
-            _connections.Add(connection);
-        }
-
-        return new Tracking(this, connection);
-    }
-
-    /// <summary>Ends showing a connection.</summary>
-    internal readonly struct Tracking(PodIdentity pod, TrackedConnection connection) : IDisposable
-    {
-        public void Dispose()
-        {
-            lock (pod._lock)
-            {
-                pod._connections.Remove(connection);
-            }
-        }
+        ImmutableInterlocked.Update(ref _sets, static (sets, added) => sets.Add(added), set);
+        return set;
     }
 }

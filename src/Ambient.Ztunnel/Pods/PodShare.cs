@@ -4,6 +4,7 @@ using Ambient.Identity.Tls;
 using Ambient.Linux;
 using Ambient.Proxy.Connections;
 using Ambient.Proxy.Tunnels;
+using Ambient.Telemetry.Metrics;
 using Ambient.Ztunnel.Paths;
 
 namespace Ambient.Ztunnel.Pods;
@@ -18,37 +19,43 @@ internal sealed class PodShare : IAsyncDisposable
     private readonly CaptureListener _outbound;
     private readonly CaptureListener _plaintext;
     private readonly TunnelServer _tunnels;
+    private readonly ConnectionSet _tunnelled;
     private Task? _running;
 
     private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, Listeners listeners)
     {
         _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout, plane.Configuration.PoolMaxStreams);
-        // Asked for each time: a series appears with its first socket.
+        // Asked for late: a series appears with its first socket.
         var socketsOpen = plane.Telemetry.Metrics.SocketsOpen;
-        void OpenAsSource(int change) => socketsOpen.With("source").Add(change);
-        void OpenAsDestination(int change) => socketsOpen.With("destination").Add(change);
-        var outbound = new OutboundPath(plane, data, pod, sockets, _pool);
-        var plaintext = new InboundPlaintextPath(plane, data, pod, sockets);
+        Gauge? source = null, destination = null;
+        void OpenAsSource(int change) => (source ??= socketsOpen.With("source")).Add(change);
+        void OpenAsDestination(int change) => (destination ??= socketsOpen.With("destination")).Add(change);
+        var outbound = pod.Show(new ConnectionSet(data.Live, OpenAsSource));
+        var plaintext = pod.Show(new ConnectionSet(data.Live, OpenAsDestination));
+        _tunnelled = pod.Show(new ConnectionSet(data.Live, static _ => { })); // their tunnel is the socket that counts
+        _outbound = new CaptureListener(
+            listeners.Outbound, outbound, new OutboundPath(plane, data, pod, sockets, _pool).ServeAsync, Trouble(Ports.Outbound));
+        _plaintext = new CaptureListener(
+            listeners.Plaintext, plaintext, new InboundPlaintextPath(plane, data, pod, sockets).ServeAsync, Trouble(Ports.InboundPlaintext));
         var inbound = new InboundHbonePath(plane, data, pod, sockets);
-        _outbound = new CaptureListener(listeners.Outbound, outbound.ServeAsync, OpenAsSource, Trouble(Ports.Outbound));
-        _plaintext = new CaptureListener(listeners.Plaintext, plaintext.ServeAsync, OpenAsDestination, Trouble(Ports.InboundPlaintext));
         _tunnels = new TunnelServer(
             listeners.Tunnels,
             cancellation => ContextAsync(plane, pod, cancellation),
             new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, OpenAsDestination),
-            ServeAsync,
+            (tunnel, stream) => { _ = ServeAsync(tunnel, stream, _tunnelled.Add(null, stream)); }, // the set waits for it
             (socket, failure) => Report(plane, socket, failure));
 
         // A request that fails for no reason of its peer's is reset, and told here: nobody else would.
-        async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
+        async Task ServeAsync(Tunnel tunnel, Http2Stream stream, CarriedConnection connection)
         {
             try
             {
-                await inbound.ServeAsync(tunnel, stream);
+                await inbound.ServeAsync(tunnel, stream, connection);
             }
             catch (Exception failure)
             {
                 Log.ServingFailed(plane.Logger, failure, pod.Uid);
+                connection.Close();
             }
         }
 
@@ -109,6 +116,7 @@ internal sealed class PodShare : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await (_running ?? Task.CompletedTask);
+        await _tunnelled.WhenEmptyAsync();
         await _pool.DisposeAsync();
         _tunnels.Dispose();
     }

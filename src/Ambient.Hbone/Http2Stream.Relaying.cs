@@ -5,8 +5,9 @@ namespace Ambient.Hbone;
 /// <summary>A stream as a relay uses it: told of events, it needs no reader, no writer and no queues while bytes pass through.</summary>
 public sealed partial class Http2Stream
 {
-    /// <summary>What a relayed stream keeps of its request: the fields of thousands of idle tunnels add up.</summary>
+    /// <summary>What a relayed stream keeps of its request and its answer: the fields of thousands of idle tunnels add up.</summary>
     private static readonly RequestHeaders _bareConnect = new() { Method = "CONNECT" };
+    private static readonly ResponseHeaders _bareAnswer = new() { Status = 200 };
 
     private IStreamRelay? _relay;
     private bool _relayWaits;
@@ -21,7 +22,12 @@ public sealed partial class Http2Stream
     /// </summary>
     public void Attach(IStreamRelay relay)
     {
-        Request = Request.IsConnect ? _bareConnect : Request;
+        if (Request.IsConnect)
+        {
+            Request = _bareConnect;
+            _response = _response is null ? null : _bareAnswer;
+        }
+
         WritesDirectly = true;
         Receiver = _relay = relay;
         if (_error is not null && !_remoteEnded)

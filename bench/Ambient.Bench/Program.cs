@@ -39,6 +39,7 @@ try
     CertificateAuthority.Create(folder.Path);
     var surroundings = new Surroundings(folder.Path, options.FindZtunnel());
     await using var leftovers = new Leftovers();
+    Progress.Tell("starts");
     using var stop = new StopSignal();
     await using var subjects = new RunningSubjects(surroundings);
     var runs = new List<RunResults>();

@@ -46,7 +46,7 @@ internal static class Beside
                 }
             }
 
-            await Console.Error.WriteLineAsync($"beside readers, round {round}");
+            Progress.Tell($"beside readers, round {round}");
         }
     }
 

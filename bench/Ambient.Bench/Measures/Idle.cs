@@ -22,7 +22,7 @@ internal static class Idle
             }
 
             await subject.AskAsync(new LoadRequest { Kind = LoadKind.Release });
-            await Console.Error.WriteLineAsync($"idle connections: {subject.Name}");
+            Progress.Tell($"idle connections: {subject.Name}");
         }
     }
 }

@@ -32,7 +32,7 @@ internal static class LoadRounds
                 }
             }
 
-            await Console.Error.WriteLineAsync(round == 0 ? "warmed up" : $"round {round} of {options.Rounds}");
+            Progress.Tell(round == 0 ? "warmed up" : $"round {round} of {options.Rounds}");
         }
     }
 }

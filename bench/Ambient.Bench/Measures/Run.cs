@@ -21,6 +21,7 @@ internal static class Run
     public static async Task<RunResults> RunAsync(IReadOnlyList<Subject> subjects, Surroundings surroundings, Options options)
     {
         var results = new RunResults();
+        Progress.Tell("all subjects run");
         await LoadRounds.RunAsync(subjects, options, results);
         if (options.Has("slow") || options.Has("fast"))
         {
@@ -35,21 +36,25 @@ internal static class Run
         if (options.Has("after"))
         {
             await Aftermath.RunAsync(subjects, results);
+            Progress.Tell("memory afterwards");
         }
 
         if (options.Has("start"))
         {
             await Start.RunAsync(subjects, options, surroundings, results);
+            Progress.Tell("starts");
         }
 
         if (options.Has("identities"))
         {
             await Identities.RunAsync(surroundings, results);
+            Progress.Tell("identities");
         }
 
         if (options.Has("workloads"))
         {
             await Workloads.RunAsync(surroundings, results);
+            Progress.Tell("known workloads");
         }
 
         return results;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ambient.Bench.Subjects;
 
 namespace Ambient.Bench.Results;
 
@@ -14,23 +15,30 @@ internal static class Chart
     private const int HeadHeight = 40;
     private const int Gap = 24;
 
-    private static readonly (string Load, string Title, Func<Cell, Spread> Value)[] Panels =
+    private const SubjectKind Pairs = ~SubjectKind.Hop;
+    private const SubjectKind Hops = SubjectKind.Direct | SubjectKind.Hop;
+
+    private static readonly (string Load, SubjectKind Kinds, string Title, Func<Cell, Spread> Value)[] Panels =
     [
-        ("up1", "1 stream up, Gbit/s", cell => cell.Rate),
-        ("up8", "8 streams up, Gbit/s", cell => cell.Rate),
-        ("up64", "64 streams up, Gbit/s", cell => cell.Rate),
-        ("up8", "8 streams up, CPU s/GB", cell => cell.Cost),
-        ("pin1", "1 B on one core, p50 µs", cell => cell.P50),
-        ("pin1", "1 B on one core, p99 µs", cell => cell.P99),
-        ("ppk16", "16 × 1 KiB, messages/s", cell => cell.Rate),
-        ("ppk16", "16 × 1 KiB, CPU µs per message", cell => cell.Cost),
-        ("connect", "new connections/s", cell => cell.Rate),
+        ("up1", Pairs, "1 stream up, Gbit/s", cell => cell.Rate),
+        ("up8", Pairs, "8 streams up, Gbit/s", cell => cell.Rate),
+        ("up64", Pairs, "64 streams up, Gbit/s", cell => cell.Rate),
+        ("up8", Pairs, "8 streams up, CPU s/GB", cell => cell.Cost),
+        ("pin1", Pairs, "1 B on one core, p50 µs", cell => cell.P50),
+        ("pin1", Pairs, "1 B on one core, p99 µs", cell => cell.P99),
+        ("ppk16", Pairs, "16 × 1 KiB, messages/s", cell => cell.Rate),
+        ("ppk16", Pairs, "16 × 1 KiB, CPU µs per message", cell => cell.Cost),
+        ("connect", Pairs, "new connections/s", cell => cell.Rate),
+        ("up8", Hops, "one plaintext hop: 8 streams up, Gbit/s", cell => cell.Rate),
+        ("up8", Hops, "one plaintext hop: 8 streams up, CPU s/GB", cell => cell.Cost),
+        ("connect", Hops, "one plaintext hop: new connections/s", cell => cell.Rate),
     ];
 
     public static void Write(string path, RunResults run, Facts facts)
     {
         var charts = Panels
             .Select(panel => (panel.Title, Bars: run.ByLoad.Where(load => load.Key.Name == panel.Load).SelectMany(load => load)
+                .Where(cell => (SubjectEntry.All[SubjectEntry.Place(cell.Subject)].Kind & panel.Kinds) != 0)
                 .Select(cell => (cell.Subject, Spread: panel.Value(cell)))
                 .Where(bar => bar.Spread.Most > 0)
                 .ToList()))

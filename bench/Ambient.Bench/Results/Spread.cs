@@ -14,7 +14,11 @@ internal readonly record struct Spread(double Median, double Least, double Most)
                 sorted[^1]);
     }
 
-    public override string ToString() => Least.Equals(Most) ? Format(Median) : $"{Format(Median)} ({Format(Least)}–{Format(Most)})";
+    public override string ToString()
+    {
+        var (median, least, most) = (Format(Median), Format(Least), Format(Most));
+        return least == most ? median : $"{median} ({least}–{most})";
+    }
 
     /// <summary>Three digits that matter.</summary>
     public static string Format(double value) => Math.Abs(value) switch
@@ -22,6 +26,7 @@ internal readonly record struct Spread(double Median, double Least, double Most)
         >= 100 => value.ToString("N0"),
         >= 10 => value.ToString("F1"),
         >= 1 => value.ToString("F2"),
+        0 => "–", // no proxy, no cost
         _ => value.ToString("F3"),
     };
 }

@@ -170,13 +170,13 @@ public static class StateDump
     private static void WriteEndpoints(Utf8JsonWriter json, string name, EndpointSet endpoints)
     {
         json.WriteStartObject(name);
-        foreach (var (uid, endpoint) in endpoints.ByUid.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        foreach (var endpoint in endpoints.All.ToArray().OrderBy(endpoint => endpoint.Workload.Uid, StringComparer.Ordinal))
         {
-            json.WriteStartObject(uid);
+            json.WriteStartObject(endpoint.Workload.Uid);
             json.WritePropertyName("port");
             Ports(json, endpoint.Ports);
             json.WriteString("status", endpoint.Workload.Healthy ? "Healthy" : "Unhealthy");
-            json.WriteString("workloadUid", uid);
+            json.WriteString("workloadUid", endpoint.Workload.Uid);
             json.WriteEndObject();
         }
 

@@ -14,12 +14,17 @@ namespace Ambient.Mesh.Config;
 /// </summary>
 public sealed class WdsDecoder
 {
-    private readonly StringPool _pool = new();
-    private readonly Dictionary<Locality, Locality> _localities = [];
+    private readonly Pool<string> _pool = new(StringComparer.Ordinal);
+    private readonly Pool<WorkloadTraits> _traits = new(EqualityComparer<WorkloadTraits>.Default);
+    private readonly Pool<ImmutableArray<string>> _policies = new(new ArrayContents<string>());
+    private readonly Pool<ImmutableArray<PortMapping>> _ports = new(new ArrayContents<PortMapping>());
+    private readonly Pool<ImmutableArray<ServiceMembership>> _memberships = new(new ArrayContents<ServiceMembership>());
 
-    /// <summary>Reads one Address: a workload or a service, whichever it holds.</summary>
+    /// <summary>
+    /// Reads one Address: a workload or a service, whichever it holds. A workload's uid is the name of its resource, so both can be one text.
+    /// </summary>
     /// <exception cref="MeshConfigException">It is not an Address, or a field cannot be taken.</exception>
-    public (Workload? Workload, Service? Service) DecodeAddress(ByteString bytes)
+    public (Workload? Workload, Service? Service) DecodeAddress(ByteString bytes, string name = "")
     {
         Wds.Address address;
         try
@@ -29,6 +34,11 @@ public sealed class WdsDecoder
         catch (Exception e) when (IsMalformed(e))
         {
             throw new MeshConfigException($"not an istio.workload.Address: {e.Message}", e);
+        }
+
+        if (address.TypeCase == Wds.Address.TypeOneofCase.Workload && address.Workload.Uid == name)
+        {
+            address.Workload.Uid = name;
         }
 
         return address.TypeCase switch
@@ -51,52 +61,16 @@ public sealed class WdsDecoder
         return new Workload
         {
             Uid = from.Uid,
-            Name = _pool.Intern(from.Name),
-            Namespace = _pool.Intern(from.Namespace),
+            Name = from.Name,
             Addresses = [.. from.Addresses.Select(address => Address(address, "addresses"))],
-            Network = _pool.Intern(from.Network),
-            Protocol = from.TunnelProtocol switch
-            {
-                Wds.TunnelProtocol.None => TunnelProtocol.Tcp,
-                Wds.TunnelProtocol.Hbone => TunnelProtocol.Hbone,
-                _ => throw new MeshConfigException($"tunnel_protocol {from.TunnelProtocol} is not supported; NONE and HBONE are"),
-            },
-            TrustDomain = from.TrustDomain.Length == 0 ? SpiffeId.DefaultTrustDomain : _pool.Intern(from.TrustDomain),
-            ServiceAccount = from.ServiceAccount.Length == 0 ? "default" : _pool.Intern(from.ServiceAccount),
-            Waypoint = Gateway(from.Waypoint, "waypoint"),
-            NetworkGateway = Gateway(from.NetworkGateway, "network_gateway"),
             Node = _pool.Intern(from.Node),
-            CanonicalName = _pool.Intern(from.CanonicalName),
-            CanonicalRevision = _pool.Intern(from.CanonicalRevision),
-            Type = from.WorkloadType switch
-            {
-                Wds.WorkloadType.Deployment => WorkloadType.Deployment,
-                Wds.WorkloadType.Cronjob => WorkloadType.Cronjob,
-                Wds.WorkloadType.Pod => WorkloadType.Pod,
-                Wds.WorkloadType.Job => WorkloadType.Job,
-                _ => throw Unknown("workload_type", (int)from.WorkloadType),
-            },
-            WorkloadName = _pool.Intern(from.WorkloadName),
-            NativeTunnel = from.NativeTunnel,
-            AuthorizationPolicies = [.. from.AuthorizationPolicies.Select(_pool.Intern)],
             Healthy = from.Status switch
             {
                 Wds.WorkloadStatus.Healthy => true,
                 Wds.WorkloadStatus.Unhealthy => false,
                 _ => throw Unknown("status", (int)from.Status),
             },
-            ClusterId = from.ClusterId.Length == 0 ? "Kubernetes" : _pool.Intern(from.ClusterId),
-            Hostname = from.Hostname,
-            Memberships = [.. from.Services.Select(Membership)],
-            ApplicationTunnel = ApplicationTunnel(from.ApplicationTunnel),
-            Locality = Locality(from.Locality),
-            HostNetwork = from.NetworkMode switch
-            {
-                Wds.NetworkMode.Standard => false,
-                Wds.NetworkMode.HostNetwork => true,
-                _ => throw Unknown("network_mode", (int)from.NetworkMode),
-            },
-            Capacity = from.Capacity ?? 1,
+            Traits = _traits.Intern(Traits(from)),
         };
     }
 
@@ -153,11 +127,53 @@ public sealed class WdsDecoder
         ? (ushort)value
         : throw new MeshConfigException($"{field} holds {value}, which is no port (0 to 65535)");
 
+    /// <summary>Parts that are equal are the same object, so that traits are compared by reference.</summary>
+    private WorkloadTraits Traits(Wds.Workload from) => new()
+    {
+        Namespace = _pool.Intern(from.Namespace),
+        Network = _pool.Intern(from.Network),
+        Protocol = from.TunnelProtocol switch
+        {
+            Wds.TunnelProtocol.None => TunnelProtocol.Tcp,
+            Wds.TunnelProtocol.Hbone => TunnelProtocol.Hbone,
+            _ => throw new MeshConfigException($"tunnel_protocol {from.TunnelProtocol} is not supported; NONE and HBONE are"),
+        },
+        TrustDomain = from.TrustDomain.Length == 0 ? SpiffeId.DefaultTrustDomain : _pool.Intern(from.TrustDomain),
+        ServiceAccount = from.ServiceAccount.Length == 0 ? "default" : _pool.Intern(from.ServiceAccount),
+        Waypoint = Gateway(from.Waypoint, "waypoint"),
+        NetworkGateway = Gateway(from.NetworkGateway, "network_gateway"),
+        CanonicalName = _pool.Intern(from.CanonicalName),
+        CanonicalRevision = _pool.Intern(from.CanonicalRevision),
+        Type = from.WorkloadType switch
+        {
+            Wds.WorkloadType.Deployment => WorkloadType.Deployment,
+            Wds.WorkloadType.Cronjob => WorkloadType.Cronjob,
+            Wds.WorkloadType.Pod => WorkloadType.Pod,
+            Wds.WorkloadType.Job => WorkloadType.Job,
+            _ => throw Unknown("workload_type", (int)from.WorkloadType),
+        },
+        WorkloadName = _pool.Intern(from.WorkloadName),
+        NativeTunnel = from.NativeTunnel,
+        AuthorizationPolicies = _policies.Intern([.. from.AuthorizationPolicies.Select(_pool.Intern)]),
+        ClusterId = from.ClusterId.Length == 0 ? "Kubernetes" : _pool.Intern(from.ClusterId),
+        Hostname = from.Hostname,
+        Memberships = _memberships.Intern([.. from.Services.Select(Membership)]),
+        ApplicationTunnel = ApplicationTunnel(from.ApplicationTunnel),
+        Locality = Locality(from.Locality),
+        HostNetwork = from.NetworkMode switch
+        {
+            Wds.NetworkMode.Standard => false,
+            Wds.NetworkMode.HostNetwork => true,
+            _ => throw Unknown("network_mode", (int)from.NetworkMode),
+        },
+        Capacity = from.Capacity ?? 1,
+    };
+
     private static bool IsRange(Wds.NetworkAddress address) =>
         address.HasLength && address.Length != (uint)address.Address.Length * 8;
 
-    private static ImmutableArray<PortMapping> Ports(IEnumerable<Wds.Port> ports, string field) =>
-        [.. ports.Select(port => new PortMapping(Port(port.ServicePort, field), Port(port.TargetPort, field)))];
+    private ImmutableArray<PortMapping> Ports(IEnumerable<Wds.Port> ports, string field) =>
+        _ports.Intern([.. ports.Select(port => new PortMapping(Port(port.ServicePort, field), Port(port.TargetPort, field)))]);
 
     private static ApplicationTunnel? ApplicationTunnel(Wds.ApplicationTunnel? from) => from is null
         ? null
@@ -241,13 +257,6 @@ public sealed class WdsDecoder
             return Model.Locality.Unknown;
         }
 
-        var locality = new Locality(_pool.Intern(from.Region), _pool.Intern(from.Zone), _pool.Intern(from.Subzone));
-        if (_localities.TryGetValue(locality, out var known))
-        {
-            return known;
-        }
-
-        _localities[locality] = locality;
-        return locality;
+        return new Locality(_pool.Intern(from.Region), _pool.Intern(from.Zone), _pool.Intern(from.Subzone));
     }
 }

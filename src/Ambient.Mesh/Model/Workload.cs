@@ -47,90 +47,118 @@ public sealed record ApplicationTunnel(bool ProxyProtocol, ushort? Port);
 /// <param name="Ports">Service ports and this workload's target ports.</param>
 public sealed record ServiceMembership(string Service, ImmutableArray<PortMapping> Ports);
 
-/// <summary>Something that opens or takes connections: a pod, a machine, an endpoint outside the mesh. Immutable.</summary>
+/// <summary>
+/// Something that opens or takes connections: a pod, a machine, an endpoint outside the mesh. Immutable. What the pods of one controller
+/// have in common is one object for all of them (<see cref="WorkloadTraits"/>), because a mesh has a hundred thousand pods.
+/// </summary>
 public sealed record Workload
 {
+    private readonly string _uid = "";
+    private readonly string? _name;
+
     /// <summary>Unique name in the mesh, for example <c>cluster1//Pod/shop/web-1</c>.</summary>
-    public required string Uid { get; init; }
+    public required string Uid
+    {
+        get => _uid;
+        init => (_name, _uid) = (_uid.Length == 0 ? _name : Name, value);
+    }
 
-    /// <summary>Name of the pod or machine.</summary>
-    public required string Name { get; init; }
+    /// <summary>Name of the pod or machine. Where the uid ends with it, as a pod's does, it is not kept but cut out when it is asked for.</summary>
+    public required string Name
+    {
+        get => _name ?? _uid[(_uid.LastIndexOf('/') + 1)..];
+        init => _name = _uid.AsSpan(_uid.LastIndexOf('/') + 1).SequenceEqual(value) ? null : value;
+    }
 
-    /// <summary>Its namespace.</summary>
-    public required string Namespace { get; init; }
-
-    /// <summary>The account that it runs as.</summary>
-    public string ServiceAccount { get; init; } = "default";
-
-    /// <summary>The trust domain of its identity.</summary>
-    public string TrustDomain { get; init; } = SpiffeId.DefaultTrustDomain;
+    /// <summary>What it has in common with others.</summary>
+    public WorkloadTraits Traits { get; init; } = WorkloadTraits.Default;
 
     /// <summary>Its addresses in <see cref="Network"/>; may be empty for workloads behind a gateway or known by host name only.</summary>
     public ImmutableArray<IPAddress> Addresses { get; init; } = [];
 
-    /// <summary>The network that its addresses belong to.</summary>
-    public string Network { get; init; } = "";
-
-    /// <summary>How to reach it.</summary>
-    public TunnelProtocol Protocol { get; init; }
-
-    /// <summary>It terminates HBONE itself, without a node proxy.</summary>
-    public bool NativeTunnel { get; init; }
-
-    /// <summary>The waypoint that traffic addressed to this workload has to pass.</summary>
-    public GatewayAddress? Waypoint { get; init; }
-
-    /// <summary>The gateway through which other networks reach it.</summary>
-    public GatewayAddress? NetworkGateway { get; init; }
-
     /// <summary>The node that it runs on.</summary>
     public string Node { get; init; } = "";
-
-    /// <summary>Telemetry's name of the service that it implements.</summary>
-    public string CanonicalName { get; init; } = "";
-
-    /// <summary>Telemetry's version of it.</summary>
-    public string CanonicalRevision { get; init; } = "";
-
-    /// <summary>The kind of its controller.</summary>
-    public WorkloadType Type { get; init; } = WorkloadType.Pod;
-
-    /// <summary>The name of its controller.</summary>
-    public string WorkloadName { get; init; } = "";
-
-    /// <summary>The cluster that it runs in.</summary>
-    public string ClusterId { get; init; } = "Kubernetes";
 
     /// <summary>Whether it takes connections.</summary>
     public bool Healthy { get; init; } = true;
 
-    /// <summary>It shares the node's network: its addresses are the node's and say nothing about it.</summary>
-    public bool HostNetwork { get; init; }
+    /// <inheritdoc cref="WorkloadTraits.Namespace" />
+    public string Namespace { get => Traits.Namespace; init => Traits = Traits with { Namespace = value }; }
 
-    /// <summary>Name to resolve where it has no addresses.</summary>
-    public string Hostname { get; init; } = "";
+    /// <inheritdoc cref="WorkloadTraits.ServiceAccount" />
+    public string ServiceAccount { get => Traits.ServiceAccount; init => Traits = Traits with { ServiceAccount = value }; }
 
-    /// <summary>How connections are handed to its application; null means as they come.</summary>
-    public ApplicationTunnel? ApplicationTunnel { get; init; }
+    /// <inheritdoc cref="WorkloadTraits.TrustDomain" />
+    public string TrustDomain { get => Traits.TrustDomain; init => Traits = Traits with { TrustDomain = value }; }
 
-    /// <summary>Where it runs.</summary>
-    public Locality Locality { get; init; } = Locality.Unknown;
+    /// <inheritdoc cref="WorkloadTraits.Network" />
+    public string Network { get => Traits.Network; init => Traits = Traits with { Network = value }; }
 
-    /// <summary>Its share of a service's connections; 0 takes none.</summary>
-    public uint Capacity { get; init; } = 1;
+    /// <inheritdoc cref="WorkloadTraits.Protocol" />
+    public TunnelProtocol Protocol { get => Traits.Protocol; init => Traits = Traits with { Protocol = value }; }
 
-    /// <summary>Keys (<c>namespace/name</c>) of the policies that select it.</summary>
-    public ImmutableArray<string> AuthorizationPolicies { get; init; } = [];
+    /// <inheritdoc cref="WorkloadTraits.NativeTunnel" />
+    public bool NativeTunnel { get => Traits.NativeTunnel; init => Traits = Traits with { NativeTunnel = value }; }
 
-    /// <summary>The services that it is an endpoint of.</summary>
-    public ImmutableArray<ServiceMembership> Memberships { get; init; } = [];
+    /// <inheritdoc cref="WorkloadTraits.Waypoint" />
+    public GatewayAddress? Waypoint { get => Traits.Waypoint; init => Traits = Traits with { Waypoint = value }; }
 
-    /// <summary>
-    /// Whether the configuration states the services on the workload itself, which inbound telemetry attributes
-    /// connections by. WDS does; local configuration, as ztunnel reads it, only makes endpoints.
-    /// </summary>
-    public bool DeclaresServices { get; init; } = true;
+    /// <inheritdoc cref="WorkloadTraits.NetworkGateway" />
+    public GatewayAddress? NetworkGateway { get => Traits.NetworkGateway; init => Traits = Traits with { NetworkGateway = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.CanonicalName" />
+    public string CanonicalName { get => Traits.CanonicalName; init => Traits = Traits with { CanonicalName = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.CanonicalRevision" />
+    public string CanonicalRevision { get => Traits.CanonicalRevision; init => Traits = Traits with { CanonicalRevision = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.Type" />
+    public WorkloadType Type { get => Traits.Type; init => Traits = Traits with { Type = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.WorkloadName" />
+    public string WorkloadName { get => Traits.WorkloadName; init => Traits = Traits with { WorkloadName = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.ClusterId" />
+    public string ClusterId { get => Traits.ClusterId; init => Traits = Traits with { ClusterId = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.HostNetwork" />
+    public bool HostNetwork { get => Traits.HostNetwork; init => Traits = Traits with { HostNetwork = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.Hostname" />
+    public string Hostname { get => Traits.Hostname; init => Traits = Traits with { Hostname = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.ApplicationTunnel" />
+    public ApplicationTunnel? ApplicationTunnel { get => Traits.ApplicationTunnel; init => Traits = Traits with { ApplicationTunnel = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.Locality" />
+    public Locality Locality { get => Traits.Locality; init => Traits = Traits with { Locality = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.Capacity" />
+    public uint Capacity { get => Traits.Capacity; init => Traits = Traits with { Capacity = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.AuthorizationPolicies" />
+    public ImmutableArray<string> AuthorizationPolicies { get => Traits.AuthorizationPolicies; init => Traits = Traits with { AuthorizationPolicies = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.Memberships" />
+    public ImmutableArray<ServiceMembership> Memberships { get => Traits.Memberships; init => Traits = Traits with { Memberships = value }; }
+
+    /// <inheritdoc cref="WorkloadTraits.DeclaresServices" />
+    public bool DeclaresServices { get => Traits.DeclaresServices; init => Traits = Traits with { DeclaresServices = value }; }
 
     /// <summary>The identity that it proves and that its peers expect.</summary>
     public SpiffeId Identity => new(TrustDomain, Namespace, ServiceAccount);
+
+    /// <summary>Its part in a service, if it is an endpoint of it.</summary>
+    public ServiceMembership? MembershipIn(string serviceKey)
+    {
+        foreach (var membership in Memberships)
+        {
+            if (membership.Service == serviceKey)
+            {
+                return membership;
+            }
+        }
+
+        return null;
+    }
 }

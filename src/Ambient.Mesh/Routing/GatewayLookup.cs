@@ -30,7 +30,7 @@ internal static class GatewayLookup
     {
         if (Service(mesh, gateway, workload.Namespace) is { } service)
         {
-            return mesh.EndpointsOf(service.Key).ByUid.ContainsKey(workload.Uid);
+            return workload.MembershipIn(service.Key) is not null;
         }
 
         return ReferenceEquals(Workload(mesh, gateway), workload);

@@ -50,7 +50,7 @@ public static class InboundRouter
                 return Refuse(Unavailable, $"hostname {hostname} is not a known service");
             }
 
-            if (TargetPort(mesh, service, request) is { } target)
+            if (TargetPort(service, request) is { } target)
             {
                 port = target;
             }
@@ -126,10 +126,10 @@ public static class InboundRouter
         mesh.Services.GetValueOrDefault(Service.KeyOf(workload.Namespace, hostname))
         ?? mesh.FindServiceByHostname(hostname, workload.Namespace);
 
-    private static int? TargetPort(MeshSnapshot mesh, Service service, in InboundRequest request)
+    private static int? TargetPort(Service service, in InboundRequest request)
     {
-        if (mesh.EndpointsOf(service.Key).ByUid.TryGetValue(request.Workload.Uid, out var endpoint)
-            && PortMapping.Find(endpoint.Ports.AsSpan(), request.Authority.Port) is { } own and not 0)
+        if (request.Workload.MembershipIn(service.Key) is { } membership
+            && PortMapping.Find(membership.Ports.AsSpan(), request.Authority.Port) is { } own and not 0)
         {
             return own;
         }

@@ -4,7 +4,7 @@ using Ambient.Mesh.Model;
 namespace Ambient.Mesh.State;
 
 /// <summary>A workload as an endpoint of one service, with the ports that it serves there.</summary>
-public sealed record Endpoint(Workload Workload, ImmutableArray<PortMapping> Ports);
+public readonly record struct Endpoint(Workload Workload, ImmutableArray<PortMapping> Ports);
 
 /// <summary>
 /// The endpoints of a service. Changing one shares the rest; the array that choosing walks is made on first use after
@@ -12,20 +12,20 @@ public sealed record Endpoint(Workload Workload, ImmutableArray<PortMapping> Por
 /// </summary>
 public sealed class EndpointSet
 {
-    private readonly ImmutableDictionary<string, Endpoint> _byUid;
+    private readonly string _service;
     private Endpoint[]? _all;
     private bool _equalWeights;
 
-    internal EndpointSet(ImmutableDictionary<string, Endpoint> byUid) => _byUid = byUid;
+    internal EndpointSet(string service, SnapshotDictionary<string, Workload> byUid) => (_service, ByUid) = (service, byUid);
 
     /// <summary>No endpoints.</summary>
-    public static EndpointSet Empty { get; } = new(ImmutableDictionary.Create<string, Endpoint>(StringComparer.Ordinal));
+    public static EndpointSet Empty { get; } = new("", SnapshotDictionary<string, Workload>.Empty(StringComparer.Ordinal));
 
     /// <summary>How many.</summary>
-    public int Count => _byUid.Count;
+    public int Count => ByUid.Count;
 
     /// <summary>By the workload's uid.</summary>
-    public ImmutableDictionary<string, Endpoint> ByUid => _byUid;
+    public SnapshotDictionary<string, Workload> ByUid { get; }
 
     /// <summary>All, in an order that stays the same for this set. Two threads may both build the array; both are right.</summary>
     public ReadOnlySpan<Endpoint> All => _all ?? Build();
@@ -42,7 +42,7 @@ public sealed class EndpointSet
 
     private Endpoint[] Build()
     {
-        Endpoint[] all = [.. _byUid.Values];
+        Endpoint[] all = [.. ByUid.Values.Select(workload => new Endpoint(workload, workload.MembershipIn(_service)!.Ports))];
         _equalWeights = Array.TrueForAll(all, endpoint => endpoint.Workload.Capacity == 1);
         Volatile.Write(ref _all, all);
         return all;

@@ -10,26 +10,6 @@ internal static class IndexUpdates
         where TKey : notnull =>
         index[key] = index.TryGetValue(key, out var present) ? present.Add(value) : [value];
 
-    /// <summary>Adds by preference: a higher rank comes first; among equals the one that was there stays first.</summary>
-    public static void AddTo<TKey, TValue>(
-        this ImmutableDictionary<TKey, ImmutableArray<TValue>>.Builder index, TKey key, TValue value, Func<TValue, int> rank)
-        where TKey : notnull
-    {
-        if (!index.TryGetValue(key, out var present))
-        {
-            index[key] = [value];
-            return;
-        }
-
-        var at = 0;
-        while (at < present.Length && rank(present[at]) >= rank(value))
-        {
-            at++;
-        }
-
-        index[key] = present.Insert(at, value);
-    }
-
     public static void RemoveFrom<TKey, TValue>(
         this ImmutableDictionary<TKey, ImmutableArray<TValue>>.Builder index, TKey key, TValue value)
         where TKey : notnull

@@ -28,7 +28,7 @@ public sealed class MeshSnapshot
     public long Version { get; internal init; }
 
     /// <summary>Workloads by uid.</summary>
-    public ImmutableDictionary<string, Workload> Workloads { get; internal init; } = New<Workload>();
+    public SnapshotDictionary<string, Workload> Workloads { get; internal init; } = SnapshotDictionary<string, Workload>.Empty(StringComparer.Ordinal);
 
     /// <summary>Services by key, <c>namespace/hostname</c>.</summary>
     public ImmutableDictionary<string, Service> Services { get; internal init; } = New<Service>();
@@ -42,8 +42,7 @@ public sealed class MeshSnapshot
     /// <summary>Policies for all workloads.</summary>
     public ImmutableArray<Policy> GlobalPolicies { get; internal init; } = [];
 
-    internal ImmutableDictionary<NetworkAddress, ImmutableArray<Workload>> WorkloadsByAddress { get; init; } =
-        ImmutableDictionary<NetworkAddress, ImmutableArray<Workload>>.Empty;
+    internal SnapshotDictionary<NetworkAddress, Workload> WorkloadsByAddress { get; init; } = SnapshotDictionary<NetworkAddress, Workload>.Empty();
 
     internal ImmutableDictionary<NamespacedHostname, ImmutableArray<Workload>> WorkloadsByHostname { get; init; } =
         ImmutableDictionary<NamespacedHostname, ImmutableArray<Workload>>.Empty;
@@ -64,7 +63,7 @@ public sealed class MeshSnapshot
 
     /// <summary>The workload at an address; where several claim it a pod is preferred, then one that speaks HBONE.</summary>
     public Workload? FindWorkload(string network, IPAddress address) =>
-        WorkloadsByAddress.TryGetValue(new NetworkAddress(network, address), out var found) ? found[0] : null;
+        WorkloadsByAddress.Find(new NetworkAddress(network, address));
 
     /// <summary>The first workload known by a host name.</summary>
     public Workload? FindWorkload(NamespacedHostname hostname) =>

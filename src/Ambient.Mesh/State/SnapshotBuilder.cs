@@ -4,13 +4,12 @@ using Ambient.Mesh.Model;
 namespace Ambient.Mesh.State;
 
 /// <summary>
-/// Turns one snapshot and an update into the next. Every index is a persistent tree: a change costs the logarithm of its
-/// size. Removals come before additions, so that an address or an endpoint that moves between workloads survives.
+/// Turns one snapshot and an update into the next. Every index shares what does not change with the one before it. Removals come before additions, so that an address or an endpoint that moves between workloads survives.
 /// </summary>
 internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
 {
-    private readonly ImmutableDictionary<string, Workload>.Builder _workloads = before.Workloads.ToBuilder();
-    private readonly ImmutableDictionary<NetworkAddress, ImmutableArray<Workload>>.Builder _byAddress = before.WorkloadsByAddress.ToBuilder();
+    private readonly SnapshotDictionary<string, Workload>.Builder _workloads = before.Workloads.ToBuilder();
+    private readonly SnapshotDictionary<NetworkAddress, Workload>.Builder _byAddress = before.WorkloadsByAddress.ToBuilder();
     private readonly ImmutableDictionary<NamespacedHostname, ImmutableArray<Workload>>.Builder _byHostname = before.WorkloadsByHostname.ToBuilder();
     private readonly ImmutableDictionary<WorkloadKey, ImmutableArray<Workload>>.Builder _local = before.LocalWorkloads.ToBuilder();
     private readonly ImmutableDictionary<string, Service>.Builder _services = before.Services.ToBuilder();
@@ -20,7 +19,7 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
     private readonly ImmutableDictionary<string, ImmutableArray<Policy>>.Builder _policiesByNamespace = before.PoliciesByNamespace.ToBuilder();
 
     /// <summary>Endpoint sets that change, so that an update with a thousand pods of one service rebuilds its set once.</summary>
-    private readonly Dictionary<string, ImmutableDictionary<string, Endpoint>.Builder> _endpoints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SnapshotDictionary<string, Workload>.Builder> _endpoints = new(StringComparer.Ordinal);
     private readonly HashSet<string> _policed = new(StringComparer.Ordinal);
     private readonly List<Workload> _removed = [];
     private IReadOnlyList<Workload> _added = [];
@@ -32,7 +31,7 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
     {
         foreach (var name in update.RemovedAddresses)
         {
-            if (_workloads.TryGetValue(name, out var workload))
+            if (_workloads.Find(name) is { } workload)
             {
                 Remove(workload);
                 _removed.Add(workload);
@@ -45,7 +44,7 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
 
         foreach (var workload in update.Workloads)
         {
-            if (_workloads.TryGetValue(workload.Uid, out var previous))
+            if (_workloads.Find(workload.Uid) is { } previous)
             {
                 Remove(previous);
                 NotePolicies(previous, workload);
@@ -87,15 +86,16 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
         if (_endpoints.Count > 0)
         {
             var changed = endpoints.ToBuilder();
-            foreach (var (service, set) in _endpoints)
+            foreach (var (service, builder) in _endpoints)
             {
+                var set = new EndpointSet(service, builder.ToImmutable());
                 if (set.Count == 0)
                 {
                     changed.Remove(service);
                 }
                 else
                 {
-                    changed[service] = new EndpointSet(set.ToImmutable());
+                    changed[service] = set;
                 }
             }
 
@@ -135,17 +135,17 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
 
     private void Add(Workload workload)
     {
-        if (_workloads.TryGetValue(workload.Uid, out var twice))
+        if (_workloads.Find(workload.Uid) is { } twice)
         {
             Remove(twice);
         }
 
-        _workloads[workload.Uid] = workload;
+        _workloads.Add(workload.Uid, workload);
         if (!workload.HostNetwork)
         {
             foreach (var address in workload.Addresses)
             {
-                _byAddress.AddTo(new NetworkAddress(workload.Network, address), workload, Preference);
+                _byAddress.Add(new NetworkAddress(workload.Network, address), workload, Preference);
             }
         }
 
@@ -161,27 +161,27 @@ internal sealed class SnapshotBuilder(MeshSnapshot before, string? localNode)
 
         foreach (var membership in workload.Memberships)
         {
-            EndpointsOf(membership.Service)[workload.Uid] = new Endpoint(workload, membership.Ports);
+            EndpointsOf(membership.Service).Add(workload.Uid, workload);
         }
     }
 
     private void Remove(Workload workload)
     {
-        _workloads.Remove(workload.Uid);
+        _workloads.Remove(workload.Uid, workload);
         foreach (var address in workload.Addresses)
         {
-            _byAddress.RemoveFrom(new NetworkAddress(workload.Network, address), workload);
+            _byAddress.Remove(new NetworkAddress(workload.Network, address), workload);
         }
 
         _byHostname.RemoveFrom(new NamespacedHostname(workload.Namespace, workload.Hostname), workload);
         _local.RemoveFrom(new WorkloadKey(workload.Name, workload.Namespace, workload.ServiceAccount), workload);
         foreach (var membership in workload.Memberships)
         {
-            EndpointsOf(membership.Service).Remove(workload.Uid);
+            EndpointsOf(membership.Service).Remove(workload.Uid, workload);
         }
     }
 
-    private ImmutableDictionary<string, Endpoint>.Builder EndpointsOf(string service)
+    private SnapshotDictionary<string, Workload>.Builder EndpointsOf(string service)
     {
         if (!_endpoints.TryGetValue(service, out var set))
         {

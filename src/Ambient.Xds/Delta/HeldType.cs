@@ -8,7 +8,7 @@ internal sealed class HeldType(DeltaSubscription subscription)
     /// <summary>Connections wait for names; more of them than this wait in vain, and are told so.</summary>
     private const int MaxWaiting = 10_000;
 
-    private readonly Dictionary<string, string> _versions = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HeldVersion> _versions = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Waiting> _waiting = new(StringComparer.Ordinal);
 
@@ -30,7 +30,7 @@ internal sealed class HeldType(DeltaSubscription subscription)
 
         foreach (var (name, version) in _versions)
         {
-            request.InitialResourceVersions.Add(name, version);
+            request.InitialResourceVersions.Add(name, version.ToString());
         }
 
         lock (_lock)
@@ -85,15 +85,18 @@ internal sealed class HeldType(DeltaSubscription subscription)
     public void Note(DeltaDiscoveryResponse response, IReadOnlyList<ResourceRejection> rejections, bool applied)
     {
         var rejected = rejections.Select(rejection => rejection.Name).ToHashSet(StringComparer.Ordinal);
+
+        // Exactly as large as needed: the first response brings the whole mesh, and doubling would leave half of the table unused.
+        _versions.EnsureCapacity(_versions.Count + response.Resources.Count(resource => !_versions.ContainsKey(resource.Name)));
         foreach (var resource in response.Resources)
         {
             if (!rejected.Contains(resource.Name))
             {
-                _versions[resource.Name] = resource.Version;
+                _versions[resource.Name] = new HeldVersion(resource.Version);
             }
             else if (_versions.ContainsKey(resource.Name))
             {
-                _versions[resource.Name] = "";
+                _versions[resource.Name] = new HeldVersion("");
             }
 
             Answer(resource.Name);

@@ -23,7 +23,7 @@ internal sealed class AddressSink(MeshStore mesh) : IResourceSink
         {
             try
             {
-                var (workload, service) = _decoder.DecodeAddress(resource.Value);
+                var (workload, service) = _decoder.DecodeAddress(resource.Value, resource.Name);
                 if (workload is not null)
                 {
                     update.Workloads.Add(workload);

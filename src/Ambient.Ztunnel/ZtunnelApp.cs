@@ -14,7 +14,6 @@ using Ambient.Ztunnel.Discovery;
 using Ambient.Ztunnel.Enrolment;
 using Ambient.Ztunnel.Identities;
 using Ambient.Ztunnel.Pods;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Ambient.Ztunnel;
@@ -184,12 +183,14 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
         var admin = AdminServer.Create("ztunnel", logs, configuration.Admin);
         admin.Get("/config_dump", "everything that this proxy knows", async context =>
         {
-            context.Response.ContentType = "application/json";
-            await context.Response.Body.WriteAsync(dump.Write(), context.RequestAborted);
+            if (await context.BeginAsync("application/json") is { } body)
+            {
+                await body.WriteAsync(dump.Write(), context.Aborted);
+            }
         });
         admin.Post("/quitquitquit", "ends the process in good order", async context =>
         {
-            await PageServer.AnswerAsync(context, StatusCodes.Status200OK, "shutdown now\n");
+            await PageServer.AnswerAsync(context, 200, "shutdown now\n");
             await Quit.CancelAsync();
         });
         return admin;

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Ambient.Telemetry.Servers;
 using Ambient.Xds.Delta;
 using Google.Protobuf;
-using Microsoft.AspNetCore.Http;
 
 namespace Ambient.ControlPlane.Serving;
 
@@ -18,8 +17,8 @@ internal static class DebugPages
         .Get("/debug/ambientz", "workloads, services and policies as proxies get them", Local(() => Mesh(feed, store)))
         .Get("/debug/syncz", "what each proxy was sent, and whether it took it", Local(() => Streams(streams)));
 
-    private static RequestDelegate Local(Func<string> page) => context =>
-        context.Connection.RemoteIpAddress is { } from && IPAddress.IsLoopback(from.IsIPv4MappedToIPv6 ? from.MapToIPv4() : from)
+    private static Func<PageContext, Task> Local(Func<string> page) => context =>
+        context.RemoteAddress is var from && IPAddress.IsLoopback(from.IsIPv4MappedToIPv6 ? from.MapToIPv4() : from)
             ? PageServer.AnswerAsync(context, 200, page(), "application/json")
             : PageServer.AnswerAsync(context, 403, "Debug pages are for callers on the same machine: forward a port to it.\n");
 

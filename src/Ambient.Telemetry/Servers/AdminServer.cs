@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Ambient.Telemetry.Logging;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Ambient.Telemetry.Servers;
@@ -26,7 +25,7 @@ public static class AdminServer
         return server;
     }
 
-    private static async Task AnswerIndexAsync(HttpContext context, string title, PageServer server)
+    private static async Task AnswerIndexAsync(PageContext context, string title, PageServer server)
     {
         var html = new StringBuilder("<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>").Append(WebUtility.HtmlEncode(title))
             .Append("</title></head><body><h1>").Append(WebUtility.HtmlEncode(title)).Append("</h1><table>");
@@ -38,22 +37,21 @@ public static class AdminServer
                 .Append("</td><td>").Append(WebUtility.HtmlEncode(page.Description)).Append("</td></tr>");
         }
 
-        await PageServer.AnswerAsync(context, StatusCodes.Status200OK, html.Append("</table></body></html>\n").ToString(), "text/html; charset=utf-8");
+        await PageServer.AnswerAsync(context, 200, html.Append("</table></body></html>\n").ToString(), "text/html; charset=utf-8");
     }
 
-    private static Task AnswerLoggingAsync(HttpContext context, LogOutput logs, ILogger logger)
+    private static Task AnswerLoggingAsync(PageContext context, LogOutput logs, ILogger logger)
     {
-        var query = context.Request.Query;
-        var unknown = query.Keys.FirstOrDefault(key => key is not ("level" or "reset"));
+        var unknown = context.Query.FirstOrDefault(parameter => parameter.Key is not ("level" or "reset")).Key;
         if (unknown is not null)
         {
-            return PageServer.AnswerAsync(context, StatusCodes.Status400BadRequest, $"unknown parameter {unknown}\n{Usage}");
+            return PageServer.AnswerAsync(context, 400, $"unknown parameter {unknown}\n{Usage}");
         }
 
-        var level = query["level"].ToString();
+        var level = string.Join(',', context.Query.Where(parameter => parameter.Key == "level").Select(parameter => parameter.Value));
         try
         {
-            var filter = query.ContainsKey("reset") ? logs.InitialFilter : logs.Filter;
+            var filter = context.Query.Any(parameter => parameter.Key == "reset") ? logs.InitialFilter : logs.Filter;
             filter = level.Length == 0 ? filter : filter.With(level);
             if (!ReferenceEquals(filter, logs.Filter))
             {
@@ -63,9 +61,9 @@ public static class AdminServer
         }
         catch (FormatException wrong)
         {
-            return PageServer.AnswerAsync(context, StatusCodes.Status400BadRequest, $"{wrong.Message}\n{Usage}");
+            return PageServer.AnswerAsync(context, 400, $"{wrong.Message}\n{Usage}");
         }
 
-        return PageServer.AnswerAsync(context, StatusCodes.Status200OK, $"current log level is {logs.Filter}\n");
+        return PageServer.AnswerAsync(context, 200, $"current log level is {logs.Filter}\n");
     }
 }

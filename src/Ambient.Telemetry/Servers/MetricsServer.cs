@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using Ambient.Telemetry.Metrics;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Ambient.Telemetry.Servers;
@@ -18,20 +17,19 @@ public static class MetricsServer
     }
 
     /// <summary>Answers a scrape in the format and encoding that it accepts.</summary>
-    public static async Task AnswerAsync(HttpContext context, MetricRegistry registry)
+    public static async Task AnswerAsync(PageContext context, MetricRegistry registry)
     {
-        var openMetrics = Accepts(context.Request.Headers.Accept.ToString(), "application/openmetrics-text");
-        context.Response.ContentType = openMetrics
-            ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-            : "text/plain; version=0.0.4; charset=utf-8";
-        context.Response.Headers.Vary = "Accept, Accept-Encoding";
-        var compress = Accepts(context.Request.Headers.AcceptEncoding.ToString(), "gzip");
+        var openMetrics = Accepts(context.Header("Accept"), "application/openmetrics-text");
+        var compress = Accepts(context.Header("Accept-Encoding"), "gzip");
+        context.SetHeader("Vary", "Accept, Accept-Encoding");
         if (compress)
         {
-            context.Response.Headers.ContentEncoding = "gzip";
+            context.SetHeader("Content-Encoding", "gzip");
         }
 
-        if (context.Request.Method == "HEAD")
+        if (await context.BeginAsync(openMetrics
+            ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            : "text/plain; version=0.0.4; charset=utf-8") is not { } body)
         {
             return;
         }
@@ -39,12 +37,12 @@ public static class MetricsServer
         var format = openMetrics ? ExpositionFormat.OpenMetrics : ExpositionFormat.PrometheusText;
         if (!compress)
         {
-            await registry.WriteAsync(context.Response.Body, format, context.RequestAborted);
+            await registry.WriteAsync(body, format, context.Aborted);
             return;
         }
 
-        await using var gzip = new GZipStream(context.Response.Body, CompressionLevel.Fastest);
-        await registry.WriteAsync(gzip, format, context.RequestAborted);
+        await using var gzip = new GZipStream(body, CompressionLevel.Fastest, leaveOpen: true);
+        await registry.WriteAsync(gzip, format, context.Aborted);
     }
 
     /// <summary>Whether a list such as <c>gzip;q=0.5, br</c> names something, and not with weight zero.</summary>

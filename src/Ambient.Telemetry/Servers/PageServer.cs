@@ -1,33 +1,30 @@
 using System.Globalization;
 using System.Net;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Ambient.Telemetry.Servers;
 
 /// <summary>
-/// A small HTTP/1.1 server of pages by exact path: Kestrel without a host, so that a process can have several and none of them
-/// listens to signals. Unknown paths answer 404, other methods than the page's 405.
+/// A small HTTP/1.1 server of pages by exact path, straight over sockets: a node proxy that carries Kestrel for its probes is a tenth
+/// larger. Unknown paths answer 404, other methods than the page's 405; what is not plain HTTP/1 is refused and the connection closed.
 /// </summary>
-public sealed class PageServer : IHttpApplication<HttpContext>, IAsyncDisposable
+public sealed class PageServer : IAsyncDisposable
 {
     /// <summary>Scrapers, probes and people; more at a time is a mistake or an attack.</summary>
     private const int MaxConnections = 64;
 
-    /// <summary>No page reads a body; what is sent nevertheless is read this far so that the connection can go on.</summary>
-    private const int MaxBodyBytes = 64 * 1024;
+    private static readonly TimeSpan DisposePatience = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<string, Page> _pages = new(StringComparer.Ordinal);
     private readonly string _name;
     private readonly ILogger _logger;
-    private readonly KestrelServer _server;
     private readonly ListenAddress _address;
+    private readonly List<Socket> _listeners = [];
+    private readonly List<Task> _accepting = [];
+    private readonly HashSet<Task> _connections = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _aborting = new();
 
     /// <summary>A server that does not listen yet. <paramref name="name"/> is for error messages.</summary>
     public PageServer(string name, ListenAddress address, ILoggerFactory loggers)
@@ -35,80 +32,149 @@ public sealed class PageServer : IHttpApplication<HttpContext>, IAsyncDisposable
         _name = name;
         _address = address;
         _logger = loggers.CreateLogger<PageServer>();
-        var options = new KestrelServerOptions { AddServerHeader = false };
-        options.Limits.MaxConcurrentConnections = MaxConnections;
-        options.Limits.MaxRequestBodySize = MaxBodyBytes;
-        options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-        foreach (var endpoint in address.EndPoints)
-        {
-            options.Listen(endpoint, listen => listen.Protocols = HttpProtocols.Http1);
-        }
-
-        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers);
-        _server = new KestrelServer(Options.Create(options), transport, loggers);
     }
 
     /// <summary>Where it listens, with the ports that were chosen for port 0; empty before the start.</summary>
-    public IReadOnlyList<IPEndPoint> EndPoints =>
-        [.. (_server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []).Select(url =>
-        {
-            var uri = new Uri(url);
-            return new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port);
-        })];
+    public IReadOnlyList<IPEndPoint> EndPoints => [.. _listeners.Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
 
     /// <summary>The pages by path, in order of registration.</summary>
     internal IEnumerable<KeyValuePair<string, Page>> Pages => _pages;
 
     /// <summary>Adds a page for GET and HEAD.</summary>
-    public PageServer Get(string path, string description, RequestDelegate handler) => Add(path, new Page(["GET", "HEAD"], description, handler));
+    public PageServer Get(string path, string description, Func<PageContext, Task> handler) => Add(path, new Page(["GET", "HEAD"], description, handler));
 
     /// <summary>Adds a page for POST.</summary>
-    public PageServer Post(string path, string description, RequestDelegate handler) => Add(path, new Page(["POST"], description, handler));
+    public PageServer Post(string path, string description, Func<PageContext, Task> handler) => Add(path, new Page(["POST"], description, handler));
 
     /// <summary>Listens. Add pages before.</summary>
     /// <exception cref="IOException">Names the address that cannot be bound.</exception>
-    public async Task StartAsync(CancellationToken cancellation)
+    public Task StartAsync(CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         try
         {
-            await _server.StartAsync(this, cancellation);
+            foreach (var endpoint in _address.EndPoints)
+            {
+                var listener = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+                _listeners.Add(listener);
+                if (endpoint.AddressFamily == AddressFamily.InterNetworkV6)
+                {
+                    listener.DualMode = endpoint.Address.Equals(IPAddress.IPv6Any);
+                }
+
+                listener.Bind(endpoint);
+                listener.Listen(MaxConnections);
+            }
         }
-        catch (Exception failure) when (failure is IOException or System.Net.Sockets.SocketException or InvalidOperationException)
+        catch (SocketException failure)
         {
             throw new IOException(
                 $"The {_name} server cannot listen on {string.Join(" and ", _address.EndPoints)}: {failure.Message} "
                 + "Free the port or configure another address.", failure);
         }
+
+        _accepting.AddRange(_listeners.Select(AcceptAsync));
+        return Task.CompletedTask;
     }
 
     /// <summary>Stops listening; requests in progress get a moment to end.</summary>
     public async ValueTask DisposeAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await _server.StopAsync(patience.Token);
-        _server.Dispose();
-    }
-
-    HttpContext IHttpApplication<HttpContext>.CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
-
-    void IHttpApplication<HttpContext>.DisposeContext(HttpContext context, Exception? exception)
-    {
-        // The context owns nothing.
-    }
-
-    async Task IHttpApplication<HttpContext>.ProcessRequestAsync(HttpContext context)
-    {
-        var path = context.Request.Path.Value ?? "/";
-        if (!_pages.TryGetValue(path, out var page))
+        await _stopping.CancelAsync();
+        await Task.WhenAll(_accepting);
+        _listeners.ForEach(listener => listener.Dispose());
+        _aborting.CancelAfter(DisposePatience);
+        Task[] open;
+        lock (_connections)
         {
-            await AnswerAsync(context, StatusCodes.Status404NotFound, $"There is no page {path} here.\n");
+            open = [.. _connections];
+        }
+
+        await Task.WhenAll(open);
+        _stopping.Dispose();
+        _aborting.Dispose();
+    }
+
+    /// <summary>Answers with text.</summary>
+    public static Task AnswerAsync(PageContext context, int status, string text, string contentType = "text/plain; charset=utf-8") =>
+        context.AnswerAsync(status, text, contentType);
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        // The caller goes on first.
+        await Task.Yield();
+        while (true)
+        {
+            Socket socket;
+            try
+            {
+                socket = await listener.AcceptAsync(_stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (SocketException failure)
+            {
+                // Descriptors used up, or a client that has gone: the next one may be taken.
+                Log.AcceptFailed(_logger, _name, failure.Message);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), CancellationToken.None);
+                continue;
+            }
+
+            lock (_connections)
+            {
+                _connections.RemoveWhere(task => task.IsCompleted);
+                if (_connections.Count >= MaxConnections)
+                {
+                    socket.Dispose();
+                    continue;
+                }
+
+                _connections.Add(ServeAsync(socket));
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        await Task.Yield();
+        try
+        {
+            await using var connection = new PageConnection(socket);
+            while (await connection.ReadAsync(_stopping.Token, _aborting.Token) is { } context)
+            {
+                await AnswerAsync(context);
+                if (!await connection.EndAsync(context) || _stopping.IsCancellationRequested)
+                {
+                    return;
+                }
+            }
+        }
+        catch (Exception gone) when (gone is IOException or SocketException or OperationCanceledException)
+        {
+            // The client went away, was too slow, or the server ends: nobody is there to be told.
+        }
+    }
+
+    private async Task AnswerAsync(PageContext context)
+    {
+        if (context.Problem is { } problem)
+        {
+            await context.AnswerAsync(400, problem + "\n");
             return;
         }
 
-        if (!page.Methods.Contains(context.Request.Method))
+        if (!_pages.TryGetValue(context.Path, out var page))
         {
-            context.Response.Headers.Allow = string.Join(", ", page.Methods);
-            await AnswerAsync(context, StatusCodes.Status405MethodNotAllowed, $"{path} takes {string.Join(" or ", page.Methods)}: {page.Description}.\n");
+            await context.AnswerAsync(404, $"There is no page {context.Path} here.\n");
+            return;
+        }
+
+        if (!page.Methods.Contains(context.Method))
+        {
+            context.SetHeader("Allow", string.Join(", ", page.Methods));
+            await context.AnswerAsync(405, $"{context.Path} takes {string.Join(" or ", page.Methods)}: {page.Description}.\n");
             return;
         }
 
@@ -116,29 +182,16 @@ public sealed class PageServer : IHttpApplication<HttpContext>, IAsyncDisposable
         {
             await page.Handler(context);
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (Exception failure) when (failure is not (OperationCanceledException or IOException))
         {
-            Log.PageFailed(_logger, failure, _name, path);
-            if (!context.Response.HasStarted)
+            Log.PageFailed(_logger, failure, _name, context.Path);
+            if (context.HasStarted)
             {
-                await AnswerAsync(context, StatusCodes.Status500InternalServerError, $"{path} failed: {failure.Message}\n");
+                throw new IOException("The answer cannot be completed.", failure);
             }
-            else
-            {
-                context.Abort();
-            }
-        }
-    }
 
-    /// <summary>Answers with text.</summary>
-    public static Task AnswerAsync(HttpContext context, int status, string text, string contentType = "text/plain; charset=utf-8")
-    {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = contentType;
-        var body = System.Text.Encoding.UTF8.GetBytes(text);
-        context.Response.Headers.ContentLength = body.Length;
-        context.Response.Headers.CacheControl = "no-store";
-        return context.Request.Method == "HEAD" ? Task.CompletedTask : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+            await context.AnswerAsync(500, $"{context.Path} failed: {failure.Message}\n");
+        }
     }
 
     private PageServer Add(string path, Page page)
@@ -154,4 +207,4 @@ public sealed class PageServer : IHttpApplication<HttpContext>, IAsyncDisposable
 }
 
 /// <summary>What stands at a path.</summary>
-internal sealed record Page(string[] Methods, string Description, RequestDelegate Handler);
+internal sealed record Page(string[] Methods, string Description, Func<PageContext, Task> Handler);

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Ambient.Telemetry.Servers;
@@ -11,7 +10,7 @@ public static class ReadinessServer
         new PageServer("readiness", address, loggers).Get("/healthz/ready", "whether this process is ready", context => AnswerAsync(context, readiness));
 
     /// <summary>Answers 200, or 500 with what is pending.</summary>
-    public static Task AnswerAsync(HttpContext context, Readiness readiness) => readiness.Pending is { Count: > 0 } pending
-        ? PageServer.AnswerAsync(context, StatusCodes.Status500InternalServerError, $"not ready, pending: {string.Join(", ", pending)}\n")
-        : PageServer.AnswerAsync(context, StatusCodes.Status200OK, "ready\n");
+    public static Task AnswerAsync(PageContext context, Readiness readiness) => readiness.Pending is { Count: > 0 } pending
+        ? PageServer.AnswerAsync(context, 500, $"not ready, pending: {string.Join(", ", pending)}\n")
+        : PageServer.AnswerAsync(context, 200, "ready\n");
 }

@@ -1,14 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 
 namespace Ambient.Linux;
 
 public sealed partial class TcpSocket
 {
-    /// <summary>Connections taken in a row before the loop's other work has its turn: setting one up costs up to 50 µs, so this is a few milliseconds.</summary>
-    private const int AcceptsPerTurn = 64;
-
     /// <summary>Binds to a local address; port 0 lets the kernel choose (at connect, see <see cref="SetBindAddressNoPort"/>).</summary>
     public unsafe void Bind(IPEndPoint local)
     {
@@ -17,131 +13,6 @@ public sealed partial class TcpSocket
         if (Libc.Bind(OpenDescriptor(), name, length) != 0)
         {
             throw new LinuxException(Libc.LastError, $"bind {local}");
-        }
-    }
-
-    /// <summary>Begins to accept connections. On the loop only.</summary>
-    /// <param name="backlog">Connections that the kernel holds for us; it caps this at net.core.somaxconn.</param>
-    public void Listen(int backlog)
-    {
-        if (Libc.Listen(OpenDescriptor(), backlog) != 0)
-        {
-            throw new LinuxException(Libc.LastError, $"listen on {LocalEndPoint}");
-        }
-
-        Register(Libc.EpollIn);
-    }
-
-    /// <summary>Connections that had to wait because descriptors or memory ran out, since the listener was made.</summary>
-    public long AcceptsHeldBack { get; private set; }
-
-    /// <summary>
-    /// Takes the next connection, which belongs to this loop too. When descriptors or memory run out the connections wait in the
-    /// kernel's backlog, and it is tried again every 100 ms: existing connections end and free some.
-    /// </summary>
-    /// <exception cref="ObjectDisposedException">The listener was closed.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<TcpSocket> AcceptAsync()
-    {
-        while (true)
-        {
-            var exhausted = false;
-            try
-            {
-                if (TryAccept() is { } accepted)
-                {
-                    return accepted;
-                }
-            }
-            catch (LinuxException failure) when (IsExhaustion(failure.Error))
-            {
-                AcceptsHeldBack++;
-                exhausted = true;
-            }
-
-            if (exhausted)
-            {
-                await Loop.DelayAsync(TimeSpan.FromMilliseconds(100));
-            }
-            else
-            {
-                await WaitReadableAsync();
-            }
-        }
-    }
-
-    /// <summary>
-    /// Hands every connection to its taker, all that wait at once, until the listener is closed. Out of descriptors or memory it does as
-    /// <see cref="AcceptAsync()"/>.
-    /// </summary>
-    /// <param name="take">Called on the loop; owns the connection, and must not throw.</param>
-    /// <exception cref="ObjectDisposedException">The listener was closed.</exception>
-    public async Task AcceptAsync(Action<TcpSocket> take)
-    {
-        while (true)
-        {
-            var exhausted = false;
-            var taken = 0;
-            try
-            {
-                while (taken < AcceptsPerTurn && TryAccept() is { } accepted)
-                {
-                    taken++;
-                    take(accepted);
-                }
-            }
-            catch (LinuxException failure) when (IsExhaustion(failure.Error))
-            {
-                AcceptsHeldBack++;
-                exhausted = true;
-            }
-
-            if (exhausted)
-            {
-                await Loop.DelayAsync(TimeSpan.FromMilliseconds(100));
-            }
-            else if (taken == AcceptsPerTurn)
-            {
-                await Loop.Yield();
-            }
-            else
-            {
-                await WaitReadableAsync();
-            }
-        }
-    }
-
-    /// <summary>Takes a connection that is waiting, or returns null.</summary>
-    /// <exception cref="LinuxException">Out of descriptors or memory; the waiting connections are not lost.</exception>
-    public unsafe TcpSocket? TryAccept()
-    {
-        var peer = stackalloc byte[SocketAddressCodec.MaxSize];
-        while (true)
-        {
-            var length = SocketAddressCodec.MaxSize;
-            var accepted = Libc.Accept(OpenDescriptor(), peer, &length);
-            if (accepted.Ok)
-            {
-                var connection = new TcpSocket(Loop, accepted.Count, _family)
-                {
-                    _remote = SocketAddressCodec.Read(new ReadOnlySpan<byte>(peer, length)),
-                };
-                connection.Register(ConnectionEvents);
-                connection._isWritable = true; // its buffer is empty: no need to wait for the kernel to say so
-                return connection;
-            }
-
-            switch (accepted.Error)
-            {
-                case Errno.EAGAIN:
-                    _isReadable = false;
-                    return null;
-                case var error when IsExhaustion(error) || error is Errno.EINVAL or Errno.EBADF:
-                    throw new LinuxException(accepted.Error, $"accept on {LocalEndPoint}");
-                default:
-                    // The connection died while it waited (accept(2) names a dozen network errors for this): take the next.
-                    continue;
-            }
         }
     }
 

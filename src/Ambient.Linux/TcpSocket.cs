@@ -298,6 +298,15 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         }
 
         Libc.Close(descriptor);
+        if (Place?.Listener == this)
+        {
+            Place.Leave();
+        }
+        else
+        {
+            Place?.Closed();
+        }
+
         if (_events is { } events)
         {
             _events = null;

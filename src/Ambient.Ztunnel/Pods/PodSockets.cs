@@ -11,7 +11,9 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
     /// <summary>The kernel's answer to options that need CAP_NET_ADMIN.</summary>
     private const Errno NotPermitted = Errno.EPERM;
 
-    /// <summary>Listens on a port of every address of the pod. What it accepts has no delay and keeps alive: the kernel hands options on.</summary>
+    private readonly Dictionary<int, ListenerGroup> _groups = [];
+
+    /// <summary>Listens on a port of every address of the pod; the loops that do share its connections evenly. One loop after the other. What it accepts has no delay and keeps alive: the kernel hands options on.</summary>
     /// <exception cref="LinuxException">The port is taken, or the proxy lacks a capability.</exception>
     public TcpSocket Listen(EventLoop loop, int port)
     {
@@ -35,6 +37,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
             Prepare(socket);
             socket.Bind(new IPEndPoint(family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, port));
             socket.Listen(DataPlane.Backlog);
+            GroupOf(port).Add(socket);
             return socket;
         }
         catch
@@ -74,6 +77,16 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
             socket.Dispose();
             throw;
         }
+    }
+
+    private ListenerGroup GroupOf(int port)
+    {
+        if (!_groups.TryGetValue(port, out var group))
+        {
+            _groups.Add(port, group = new ListenerGroup());
+        }
+
+        return group;
     }
 
     private void Prepare(TcpSocket socket)

@@ -67,6 +67,25 @@ public sealed partial class Http2Stream
         }
     }
 
+    /// <summary>What the relay still sends, after the peer's direction has ended, will not be taken.</summary>
+    private void TellLoss(IOException error)
+    {
+        if (!_endTold || _relay is not { } relay)
+        {
+            return;
+        }
+
+        _relay = null;
+        if (IsBenign(error, ResetCode))
+        {
+            relay.OnEnd();
+        }
+        else
+        {
+            relay.OnFailed(error);
+        }
+    }
+
     private void TellEnd()
     {
         if (_remoteEnded && !_endTold && Unread == 0 && _relay is { } relay)

@@ -45,6 +45,12 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable
     /// <summary>Set once the stream is reset, by either side or with its connection; null while it is not.</summary>
     public Http2ErrorCode? ResetCode { get; private set; }
 
+    /// <summary>
+    /// The peer reset the stream before it ended its direction, so what came may not be all, although <see cref="Input"/> reads
+    /// to an end.
+    /// </summary>
+    public bool WasCutShort { get; private set; }
+
     /// <summary>Cancelled when the stream is reset or its connection ends: work for it is in vain.</summary>
     public CancellationToken Aborted
     {
@@ -122,6 +128,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable
         // A tunnel whose user went away has ended; a message cut short has not.
         if (Request.IsConnect && code is (Http2ErrorCode.NoError or Http2ErrorCode.Cancel))
         {
+            WasCutShort = !_remoteEnded;
             _remoteEnded = true;
         }
 
@@ -160,6 +167,7 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable
         {
             _reader?.Wake();
             TellEnd();
+            TellLoss(error);
         }
     }
 

@@ -11,7 +11,7 @@ public interface IStreamRelay : IStreamReceiver
 
     /// <summary>
     /// The peer's direction is over and all of it was taken: by END_STREAM, or by a reset that is no error, which
-    /// <see cref="Http2Stream.ResetCode"/> tells and which ends our direction too.
+    /// <see cref="Http2Stream.ResetCode"/> tells and which ends our direction too. Called again for a reset after END_STREAM.
     /// </summary>
     void OnEnd();
 

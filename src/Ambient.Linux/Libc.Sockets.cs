@@ -92,6 +92,11 @@ internal static unsafe partial class Libc
     /// <summary>Takes bytes off a stream socket without copying them anywhere.</summary>
     public static IoResult Discard(int socket, int length)
     {
+        if (FaultInjection.Calls is { } faults && faults.Stalls("recv", socket, ref length))
+        {
+            return new IoResult(0, Errno.EAGAIN);
+        }
+
         var count = _recv(socket, null, (nuint)length, MessageTruncated);
         var error = Volatile.Read(ref *ErrnoLocation());
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);

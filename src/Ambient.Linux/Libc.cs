@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ambient.Linux.Faults;
 
 namespace Ambient.Linux;
 
@@ -21,11 +22,17 @@ internal static unsafe partial class Libc
     /// </summary>
     public static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
 
+    public static int Close(int descriptor)
+    {
+        FaultInjection.Calls?.Closing(descriptor);
+        return CloseItself(descriptor);
+    }
+
     private static nint Export(string function) =>
         NativeLibrary.GetExport(NativeLibrary.Load(Library, typeof(Libc).Assembly, null), function);
 
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
-    public static partial int Close(int descriptor);
+    private static partial int CloseItself(int descriptor);
 
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int descriptor, int command, nint argument);

@@ -36,6 +36,9 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
     /// <summary>All that is counted.</summary>
     public MetricRegistry Registry { get; } = new(time);
 
+    /// <summary>Bounds what slow readers may make this proxy hold.</summary>
+    public ByteBudget Budget { get; } = new(ByteBudget.DefaultLimit);
+
     /// <summary>What is waited for until this proxy is ready.</summary>
     public Readiness Readiness { get; } = new();
 
@@ -75,7 +78,7 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
         // 4. The loops of the data plane, and policies for what is open on them.
         var loops = StartLoops();
         var plane = new DataPlane(
-            configuration, Mesh, new LocalWorkloads(Mesh, time), certificates, telemetry, new ByteBudget(ByteBudget.DefaultLimit), _logger);
+            configuration, Mesh, new LocalWorkloads(Mesh, time), certificates, telemetry, Budget, _logger);
         using var policies = new PolicyWatch(Mesh, loops, time);
         using var pods = new PodProxies(plane, loops, podsReady, new PodMetrics(Registry), logs.Factory.CreateLogger("inpod"));
         var background = new List<Task> { policies.RunAsync(stopping.Token) };

@@ -9,6 +9,7 @@ public sealed class Alone
 
 /// <summary>What the data path does for every byte must not feed the collector; and errors must be the call's own.</summary>
 [Collection(Alone.Name)]
+[Trait("Faults", "Off")]
 public sealed class AllocationTests : IAsyncLifetime
 {
     private readonly EventLoop _loop = EventLoop.Start("allocations");

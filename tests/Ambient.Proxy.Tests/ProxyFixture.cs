@@ -66,6 +66,18 @@ public abstract class ProxyFixture : IAsyncDisposable
         return socket;
     }
 
+    /// <summary>Sends all of it.</summary>
+    internal static async Task SendAsync(TcpSocket socket, ReadOnlyMemory<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            await socket.WaitWritableAsync();
+            var sent = socket.TrySend(data.Span);
+            Assert.True(sent.Ok || sent.WouldBlock, $"send: {sent.Error}");
+            data = data[sent.Count..];
+        }
+    }
+
     internal TunnelKey Key(IPEndPoint address, SpiffeId? source = null, params SpiffeId[] expected) =>
         new(source ?? Web, default, address, expected.Length == 0 ? [Db] : [.. expected]);
 

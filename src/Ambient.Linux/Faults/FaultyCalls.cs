@@ -36,16 +36,24 @@ internal sealed class FaultyCalls
     {
         lock (_lock)
         {
-            if (_watched.Remove(descriptor, out var former))
-            {
-                _spurious.Remove(former);
-            }
-
+            Closing(descriptor);
             if (operation == Libc.EpollAdd)
             {
                 var copy = new ReadOnlySpan<byte>(change, EpollEvent.Size).ToArray();
                 _watched[descriptor] =
                     new WatchedDescriptor(epoll, descriptor, copy, KindOf(descriptor), ++_registrations, _plan.Seed);
+            }
+        }
+    }
+
+    /// <summary>Before a descriptor is closed, with which every epoll forgets it.</summary>
+    public void Closing(int descriptor)
+    {
+        lock (_lock)
+        {
+            if (_watched.Remove(descriptor, out var former))
+            {
+                _spurious.Remove(former);
             }
         }
     }

@@ -90,7 +90,7 @@ public abstract class TunnelRelay : ISocketEvents, IStreamRelay
 
     void IStreamRelay.OnEnd()
     {
-        if (_receivingEnded)
+        if (_sendingEnded && _receivingEnded)
         {
             return;
         }
@@ -103,9 +103,17 @@ public abstract class TunnelRelay : ISocketEvents, IStreamRelay
         else
         {
             // The peer wants nothing more either: an application that keeps its side open would hold the connection for ever.
-            // It gets what was received, then the end; what it still sends is refused.
+            // What it still sends is refused. It learns a reset as a reset, unless the peer's own bytes had ended in good order
+            // before (RFC 9113 section 8.5): an end would tell it that it has got everything.
             _sendingEnded = true;
-            _application.Dispose();
+            if (_tunnel.WasCutShort)
+            {
+                _application.Abort();
+            }
+            else
+            {
+                _application.Dispose();
+            }
         }
 
         EndIfOver();

@@ -7,7 +7,7 @@ namespace Ambient.Sandbox.Kubelet;
 /// <summary>What a container's process gets to see: variables, command and arguments, as Kubernetes puts them together.</summary>
 internal static class ContainerEnvironment
 {
-    /// <summary>Variables that every container has; the machine's own are not passed on, except where .NET is installed.</summary>
+    /// <summary>Variables that every container has; the machine's own are not passed on, except where .NET is installed and which faults tests want.</summary>
     public static Dictionary<string, string> Build(Pod pod, Container container, IReadOnlyList<string> addresses, NodeContext node)
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -20,7 +20,7 @@ internal static class ContainerEnvironment
             ["KUBERNETES_SERVICE_PORT"] = node.ApiServerPort.ToString(),
             ["KUBERNETES_SERVICE_PORT_HTTPS"] = node.ApiServerPort.ToString(),
         };
-        foreach (var name in new[] { "DOTNET_ROOT", "SSL_CERT_DIR", "SSL_CERT_FILE" })
+        foreach (var name in new[] { "DOTNET_ROOT", "SSL_CERT_DIR", "SSL_CERT_FILE", "AMBIENT_FAULTS" })
         {
             if (Environment.GetEnvironmentVariable(name) is { } value)
             {

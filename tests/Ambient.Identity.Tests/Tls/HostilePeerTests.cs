@@ -39,7 +39,7 @@ public sealed class HostilePeerTests : IAsyncDisposable
         var accepting = TlsConnection.ServerAsync(serverSocket, db.Server, LoopPair.Limit).AsTask();
         using var client = await TlsConnection.ClientAsync(clientSocket, web.Client, [Db], LoopPair.Limit);
         using var server = await accepting;
-        clientSocket.TrySend(Convert.FromHexString(record));
+        await LoopPair.SendAsync(clientSocket, Convert.FromHexString(record));
         clientSocket.ShutdownSend();
         var broken = await Assert.ThrowsAsync<TlsException>(async () => await server.Input.ReadAsync());
         Assert.Equal(failure, broken.Failure);
@@ -65,7 +65,7 @@ public sealed class HostilePeerTests : IAsyncDisposable
                 }
             }
 
-            peer.TrySend(bytes);
+            await LoopPair.SendAsync(peer, bytes);
             peer.ShutdownSend();
             await Assert.ThrowsAsync<TlsException>(async () => await TlsConnection.ServerAsync(socket, db.Server, LoopPair.Limit));
             peer.Dispose();
@@ -158,7 +158,7 @@ public sealed class HostilePeerTests : IAsyncDisposable
         {
             var (peer, socket) = await _pair.SocketsAsync();
             peers.Add(peer);
-            Assert.True(peer.TrySend(new byte[] { 22, 3, 1 }).Ok); // the first bytes of a record, and no more
+            await LoopPair.SendAsync(peer, new byte[] { 22, 3, 1 }); // the first bytes of a record, and no more
             var handshake = new TlsHandshake(socket, db.Server, PeerPolicy.TrustDomain("cluster.local"), LoopPair.Limit).RunAsync(limit, default).AsTask();
             await _pair.Loop.DelayAsync(TimeSpan.FromMilliseconds(20));
             return handshake;

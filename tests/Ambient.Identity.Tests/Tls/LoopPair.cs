@@ -38,6 +38,18 @@ internal sealed class LoopPair : IAsyncDisposable
         return (await connecting, await accepting);
     }
 
+    /// <summary>Sends all of it past TLS.</summary>
+    public static async Task SendAsync(TcpSocket socket, ReadOnlyMemory<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            await socket.WaitWritableAsync();
+            var sent = socket.TrySend(data.Span);
+            Assert.True(sent.Ok || sent.WouldBlock, $"send: {sent.Error}");
+            data = data[sent.Count..];
+        }
+    }
+
     public static async Task<byte[]> ReadToEndAsync(PipeReader reader)
     {
         using var all = new MemoryStream();

@@ -144,7 +144,7 @@ public sealed class PeerVerificationTests : IAsyncDisposable
         Assert.Equal(TlsFailure.ClosedDuringHandshake, failure.Failure);
 
         var (rubbish, second) = await _pair.SocketsAsync();
-        rubbish.TrySend("GET / HTTP/1.1\r\n\r\n"u8);
+        await LoopPair.SendAsync(rubbish, "GET / HTTP/1.1\r\n\r\n"u8.ToArray());
         failure = await Assert.ThrowsAsync<TlsException>(async () => await TlsConnection.ServerAsync(second, db.Server, LoopPair.Limit));
         Assert.Equal(TlsFailure.Protocol, failure.Failure);
         rubbish.Dispose();

@@ -56,6 +56,7 @@ public sealed class SocketRelayTests : ProxyFixture
     }
 
     [Fact]
+    [Trait("Faults", "Off")]
     public async Task Small_chunks_allocate_nothing()
     {
         var (client, server, _, counted) = await OpenAsync();

@@ -52,7 +52,7 @@ public sealed class TunnelServerTests : ProxyFixture
     {
         await using var server = Serve(EchoAsync);
         using var rubbish = await ConnectAsync(server.Address);
-        rubbish.TrySend("GET / HTTP/1.1\r\n\r\n"u8);
+        await SendAsync(rubbish, "GET / HTTP/1.1\r\n\r\n"u8.ToArray());
         await UntilAsync(() => server.Refused.Count == 1, "rubbish is refused");
         Assert.Equal(rubbish.LocalEndPoint, server.Refused[0].Peer);
         Assert.Equal(TlsFailure.Protocol, Assert.IsType<TlsException>(server.Refused[0].Failure).Failure);

@@ -48,8 +48,7 @@ internal sealed class PodConnection : IAsyncDisposable
     /// <returns>Whether it came back; false if the connection is closed or reset.</returns>
     public async Task<bool> EchoAsync(string line)
     {
-        var sent = await _loop.RunAsync(() => Task.FromResult(_socket.TrySend(Encoding.ASCII.GetBytes(line + "\n"))));
-        return sent.Ok && await ReadLineAsync() == line;
+        return await _loop.RunAsync(() => SendAsync(Encoding.ASCII.GetBytes(line + "\n"))) && await ReadLineAsync() == line;
     }
 
     public async ValueTask DisposeAsync()
@@ -61,6 +60,23 @@ internal sealed class PodConnection : IAsyncDisposable
         });
         await _loop.DisposeAsync();
         _pod.Dispose();
+    }
+
+    private async Task<bool> SendAsync(ReadOnlyMemory<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            await _socket.WaitWritableAsync();
+            var sent = _socket.TrySend(data.Span);
+            if (!sent.Ok && !sent.WouldBlock)
+            {
+                return false;
+            }
+
+            data = data[sent.Count..];
+        }
+
+        return true;
     }
 
     private Task<string?> ReadLineAsync() => _loop.RunAsync(async () =>

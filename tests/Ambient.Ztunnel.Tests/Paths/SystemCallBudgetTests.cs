@@ -14,6 +14,7 @@ public sealed class Alone
 
 /// <summary>How many system calls each of the two proxies of a connection makes, against bench/budgets.json.</summary>
 [Collection(Alone.Name)]
+[Trait("Faults", "Off")]
 public sealed class SystemCallBudgetTests(ITestOutputHelper output)
 {
     private const int Chunk = 256 * 1024;

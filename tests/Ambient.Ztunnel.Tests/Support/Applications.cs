@@ -12,6 +12,7 @@ internal sealed class Applications : IAsyncDisposable
 
     private readonly EventLoop _loop = EventLoop.Start("test-apps");
     private readonly List<TcpSocket> _listeners = [];
+    private int _served;
 
     /// <summary>Serves on a port: reads one request of at least <paramref name="requestSize"/> bytes, answers, and closes.</summary>
     /// <param name="pod">Where.</param>
@@ -187,7 +188,18 @@ internal sealed class Applications : IAsyncDisposable
         return socket;
     }
 
-    private Task ListenAsync(TestPod pod, int port, Func<TcpSocket, Task> serve) => _loop.RunAsync(() =>
+    /// <summary>Does something with a socket that is not connected yet.</summary>
+    public Task<T> OnSocketAsync<T>(TestPod pod, Func<TcpSocket, Task<T>> work, TimeSpan patience) => _loop.RunAsync(async () =>
+    {
+        using var socket = TcpSocket.Create(_loop, AddressFamily.InterNetwork, pod.Space);
+        return await work(socket);
+    }).WaitAsync(patience);
+
+    /// <summary>Waits until every connection that was taken is over.</summary>
+    public Task NoneIsServedAsync() => RunningZtunnel.UntilAsync(() => Volatile.Read(ref _served) == 0, "every connection is over");
+
+    /// <summary>Serves each connection in its own way.</summary>
+    public Task ListenAsync(TestPod pod, int port, Func<TcpSocket, Task> serve) => _loop.RunAsync(() =>
     {
         var listener = TcpSocket.Create(_loop, AddressFamily.InterNetwork, pod.Space);
         listener.SetReuseAddress();
@@ -198,7 +210,7 @@ internal sealed class Applications : IAsyncDisposable
         return Task.CompletedTask;
     });
 
-    private static async Task AcceptAsync(TcpSocket listener, Func<TcpSocket, Task> serve)
+    private async Task AcceptAsync(TcpSocket listener, Func<TcpSocket, Task> serve)
     {
         try
         {
@@ -213,8 +225,9 @@ internal sealed class Applications : IAsyncDisposable
         }
     }
 
-    private static async Task ServeAsync(TcpSocket connection, Func<TcpSocket, Task> serve)
+    private async Task ServeAsync(TcpSocket connection, Func<TcpSocket, Task> serve)
     {
+        Interlocked.Increment(ref _served);
         using (connection)
         {
             try
@@ -224,6 +237,10 @@ internal sealed class Applications : IAsyncDisposable
             catch (LinuxException)
             {
                 connection.Abort(); // the client went away; it knows what it expects
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _served);
             }
         }
     }

@@ -56,9 +56,26 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
         }
     }
 
+    /// <summary>Creates or replaces. The control plane writes statuses meanwhile, so a replacement may have to be made again, as by any client.</summary>
     public async Task PutAsync(JsonObject resource)
     {
         await AccountForAsync(resource);
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await PutOnceAsync(resource);
+                return;
+            }
+            catch (KubernetesException conflict) when (conflict.IsConflict && attempt < 10)
+            {
+                await Task.Delay(5);
+            }
+        }
+    }
+
+    private async Task PutOnceAsync(JsonObject resource)
+    {
         var path = PathOf(resource);
         var current = await FindAsync(path);
         if (current is null)

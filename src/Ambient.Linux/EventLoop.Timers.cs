@@ -3,6 +3,8 @@ namespace Ambient.Linux;
 public sealed partial class EventLoop
 {
     private readonly TimerHeap _timers = new();
+    private readonly int _clock;
+    private long _alarm = long.MaxValue;
 
     /// <summary>Completes after a while, on the loop. On the loop only; the token may be cancelled from anywhere.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the loop ended.</exception>
@@ -58,15 +60,25 @@ public sealed partial class EventLoop
 
     internal void Disarm(LoopTimer timer) => _timers.Remove(timer);
 
-    private int TimerWaitMilliseconds()
+    /// <summary>
+    /// Sets the alarm clock for the next timer, if it would ring too late. A time-out of the wait itself would be set and taken back in the
+    /// kernel with each wait, which messages pay for.
+    /// </summary>
+    private void SetAlarm()
     {
-        if (_timers.First is not { } first)
+        if (_timers.First is { } first && first.Due < _alarm)
         {
-            return -1;
+            _alarm = first.Due;
+            Libc.SetTimer(_clock, Math.Max(0, first.Due - Clock()));
         }
+    }
 
-        var wait = first.Due - Clock();
-        return wait <= 0 ? 0 : (int)Math.Min(wait, int.MaxValue);
+    /// <summary>The alarm clock has rung; timers that are due run in this turn, and the next one sets it again.</summary>
+    private unsafe void OnAlarm()
+    {
+        ulong ignored;
+        Libc.Read(_clock, &ignored, sizeof(ulong));
+        _alarm = long.MaxValue;
     }
 
     private void RunTimers()

@@ -38,6 +38,7 @@ public sealed partial class EventLoop : IAsyncDisposable
         _onError = onError;
         _epoll = Checked(Libc.EpollCreate(), "epoll_create1");
         _wake = Checked(Libc.EventDescriptor(), "eventfd");
+        _clock = Checked(Libc.TimerDescriptor(), "timerfd_create");
         _context = new LoopSynchronizationContext(this);
         _now = Clock();
         Pipes = new PipePool();
@@ -46,6 +47,8 @@ public sealed partial class EventLoop : IAsyncDisposable
             var change = stackalloc byte[16];
             EpollEvent.Write(change, Libc.EpollIn | Libc.EpollEdge, (uint)_wake);
             Checked(Libc.EpollControl(_epoll, Libc.EpollAdd, _wake, change), "epoll_ctl of the loop's wake-up");
+            EpollEvent.Write(change, Libc.EpollIn | Libc.EpollEdge, (uint)_clock);
+            Checked(Libc.EpollControl(_epoll, Libc.EpollAdd, _clock, change), "epoll_ctl of the loop's timers");
         }
     }
 
@@ -196,6 +199,12 @@ public sealed partial class EventLoop : IAsyncDisposable
             return;
         }
 
+        if (descriptor == _clock)
+        {
+            OnAlarm();
+            return;
+        }
+
         ref var slot = ref _slots[descriptor];
         if (slot.Target is { } target && slot.Generation == (uint)(data >> 32))
         {
@@ -210,6 +219,7 @@ public sealed partial class EventLoop : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the next wait only looks (0), or lasts until something happens (-1).</summary>
     private int WaitMilliseconds()
     {
         if (_yielded.Count > 0 || _endOfTurn.Count > 0 || HasPosted)
@@ -217,7 +227,8 @@ public sealed partial class EventLoop : IAsyncDisposable
             return 0;
         }
 
-        return TimerWaitMilliseconds();
+        SetAlarm();
+        return -1;
     }
 
     private void RunYielded()
@@ -284,6 +295,7 @@ public sealed partial class EventLoop : IAsyncDisposable
         {
             Libc.Close(_epoll);
             Libc.Close(_wake);
+            Libc.Close(_clock);
             _descriptorsClosed = true;
         }
 

@@ -55,4 +55,21 @@ internal static unsafe partial class Libc
 
     /// <summary>A non-blocking counter that wakes a loop.</summary>
     public static int EventDescriptor() => EventDescriptor(0, CloseOnExec | 0x800);
+
+    /// <summary>A non-blocking alarm clock (CLOCK_MONOTONIC) that wakes a loop.</summary>
+    public static int TimerDescriptor() => TimerDescriptor(1, CloseOnExec | 0x800);
+
+    /// <summary>Lets an alarm clock ring once, a while from now; 0 is taken for the shortest while.</summary>
+    public static void SetTimer(int timer, long milliseconds)
+    {
+        // struct itimerspec: interval (none), then the first expiry; seconds and nanoseconds each.
+        var specification = stackalloc long[4] { 0, 0, milliseconds / 1000, Math.Max(1, milliseconds % 1000 * 1_000_000) };
+        _ = SetTimer(timer, 0, specification, null);
+    }
+
+    [LibraryImport(Library, EntryPoint = "timerfd_create", SetLastError = true)]
+    private static partial int TimerDescriptor(int clock, int flags);
+
+    [LibraryImport(Library, EntryPoint = "timerfd_settime", SetLastError = true)]
+    private static partial int SetTimer(int timer, int flags, long* specification, long* previous);
 }

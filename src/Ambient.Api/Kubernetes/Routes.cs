@@ -9,14 +9,28 @@ public interface IRoute : IResource
     /// <summary>Hosts that it is for; all when absent. A route of a service has none.</summary>
     IReadOnlyList<string>? Hostnames { get; }
 
-    /// <summary>Every backend that a rule or filter names.</summary>
-    IEnumerable<BackendReference> Backends { get; }
+    /// <summary>Its rules.</summary>
+    IReadOnlyList<IRouteRule>? Rules { get; }
+
+    /// <summary>Every backend that a rule names.</summary>
+    IEnumerable<BackendReference> Backends => (Rules ?? []).SelectMany(rule => rule.BackendRefs ?? []);
 
     /// <summary>Every filter of a rule or backend.</summary>
-    IEnumerable<RouteFilter> Filters { get; }
+    IEnumerable<RouteFilter> Filters => (Rules ?? [])
+        .SelectMany(rule => (rule.Filters ?? []).Concat((rule.BackendRefs ?? []).SelectMany(backend => backend.Filters ?? [])));
 
     /// <summary>What each controller has made of it.</summary>
     RouteStatus? Status { get; }
+}
+
+/// <summary>What the rules of all routes have in common.</summary>
+public interface IRouteRule
+{
+    /// <summary>What is done to its requests.</summary>
+    IReadOnlyList<RouteFilter>? Filters { get; }
+
+    /// <summary>Where its requests go.</summary>
+    IReadOnlyList<BackendReference>? BackendRefs { get; }
 }
 
 /// <summary>Where HTTP requests go (gateway.networking.k8s.io/v1).</summary>
@@ -32,10 +46,7 @@ public sealed record HttpRoute : IRoute
 
     IReadOnlyList<string>? IRoute.Hostnames => Spec?.Hostnames;
 
-    IEnumerable<BackendReference> IRoute.Backends => (Spec?.Rules ?? []).SelectMany(rule => rule.BackendRefs ?? []);
-
-    IEnumerable<RouteFilter> IRoute.Filters => (Spec?.Rules ?? [])
-        .SelectMany(rule => (rule.Filters ?? []).Concat((rule.BackendRefs ?? []).SelectMany(backend => backend.Filters ?? [])));
+    IReadOnlyList<IRouteRule>? IRoute.Rules => Spec?.Rules;
 }
 
 /// <summary>What an HTTP route is meant to do.</summary>
@@ -47,7 +58,7 @@ public sealed record HttpRouteSpec
 }
 
 /// <summary>Requests that match one of <c>Matches</c> go to one of <c>BackendRefs</c>.</summary>
-public sealed record HttpRouteRule
+public sealed record HttpRouteRule : IRouteRule
 {
     public string? Name { get; init; }
     public IReadOnlyList<HttpRouteMatch>? Matches { get; init; }
@@ -109,10 +120,7 @@ public sealed record GrpcRoute : IRoute
 
     IReadOnlyList<string>? IRoute.Hostnames => Spec?.Hostnames;
 
-    IEnumerable<BackendReference> IRoute.Backends => (Spec?.Rules ?? []).SelectMany(rule => rule.BackendRefs ?? []);
-
-    IEnumerable<RouteFilter> IRoute.Filters => (Spec?.Rules ?? [])
-        .SelectMany(rule => (rule.Filters ?? []).Concat((rule.BackendRefs ?? []).SelectMany(backend => backend.Filters ?? [])));
+    IReadOnlyList<IRouteRule>? IRoute.Rules => Spec?.Rules;
 }
 
 /// <summary>What a gRPC route is meant to do.</summary>
@@ -124,7 +132,7 @@ public sealed record GrpcRouteSpec
 }
 
 /// <summary>Calls that match one of <c>Matches</c> go to one of <c>BackendRefs</c>.</summary>
-public sealed record GrpcRouteRule
+public sealed record GrpcRouteRule : IRouteRule
 {
     public string? Name { get; init; }
     public IReadOnlyList<GrpcRouteMatch>? Matches { get; init; }

@@ -10,6 +10,7 @@ public sealed class ProjectGraphTests
         ["Ambient.Hbone"] = 0,
         ["Ambient.Telemetry"] = 0,
         ["Ambient.Mesh"] = 1,
+        ["Ambient.Http"] = 1,
         ["Ambient.Xds"] = 1,
         ["Ambient.Kubernetes"] = 1,
         ["Ambient.Identity"] = 2,

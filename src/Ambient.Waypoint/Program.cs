@@ -1,0 +1,2 @@
+Console.Error.WriteLine("usage: Ambient.Waypoint [proxy | version | help]");
+return 2;

@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
+using Ambient.Proxy;
+using Ambient.Proxy.Configuration;
 using Ambient.Telemetry.Logging;
 using Ambient.Ztunnel;
-using Ambient.Ztunnel.Admin;
 using Ambient.Ztunnel.Configuration;
 
 const int Misconfigured = 2;

@@ -3,14 +3,16 @@ using Ambient.Identity.Certificates;
 using Ambient.Linux;
 using Ambient.Mesh.State;
 using Ambient.Proxy;
+using Ambient.Proxy.Configuration;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Discovery;
+using Ambient.Proxy.Identities;
 using Ambient.Telemetry.Logging;
 using Ambient.Telemetry.Metrics;
 using Ambient.Telemetry.Servers;
 using Ambient.Xds.Delta;
 using Ambient.Ztunnel.Admin;
 using Ambient.Ztunnel.Configuration;
-using Ambient.Ztunnel.Discovery;
 using Ambient.Ztunnel.Enrolment;
 using Ambient.Ztunnel.Identities;
 using Ambient.Ztunnel.Pods;
@@ -97,7 +99,7 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
         using var discoveryChannel = configuration.XdsAddress is { } xds ? ControlPlaneChannel.ToDiscovery(xds, configuration) : null;
         var discovery = discoveryChannel is null ? null : new DeltaClient(
             discoveryChannel,
-            XdsNode.Of(configuration),
+            XdsNode.Of(configuration, "ztunnel"),
             [new DeltaSubscription(AddressSink.TypeUrl, new AddressSink(Mesh)), new DeltaSubscription(PolicySink.TypeUrl, new PolicySink(Mesh))],
             logs.Factory,
             new DeltaClientMetrics(Registry),

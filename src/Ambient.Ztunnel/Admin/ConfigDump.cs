@@ -3,6 +3,7 @@ using Ambient.Identity.Certificates;
 using Ambient.Mesh.Config;
 using Ambient.Mesh.Routing;
 using Ambient.Mesh.State;
+using Ambient.Proxy;
 using Ambient.Ztunnel.Pods;
 
 namespace Ambient.Ztunnel.Admin;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Ambient.Api;
+using Ambient.Proxy.Configuration;
 using Ambient.Telemetry.Servers;
 using Ambient.Ztunnel.Configuration;
 

@@ -5,6 +5,8 @@ using Ambient.Mesh.Authorization;
 using Ambient.Mesh.Model;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Headers;
+using Ambient.Proxy.Sockets;
 using Ambient.Proxy.Tunnels;
 using Ambient.Ztunnel.Headers;
 using Ambient.Ztunnel.Pods;
@@ -27,7 +29,7 @@ namespace Ambient.Ztunnel.Paths;
 /// 7. Relay until both directions have ended.
 /// 8. One record: log line and metrics.
 /// </summary>
-internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+internal sealed class InboundHbonePath(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets)
 {
     private readonly InboundGate _gate = new(plane);
     private Workload? _responseOf;

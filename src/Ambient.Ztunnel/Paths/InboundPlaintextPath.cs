@@ -2,6 +2,7 @@ using System.Net;
 using Ambient.Linux;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Sockets;
 using Ambient.Ztunnel.Pods;
 
 namespace Ambient.Ztunnel.Paths;
@@ -19,7 +20,7 @@ namespace Ambient.Ztunnel.Paths;
 /// 5. Relay until both directions have ended.
 /// 6. One record: log line and metrics.
 /// </summary>
-internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets)
 {
     private readonly InboundGate _gate = new(plane);
 

@@ -5,8 +5,10 @@ using Ambient.Linux;
 using Ambient.Mesh.Model;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Discovery;
+using Ambient.Proxy.Headers;
+using Ambient.Proxy.Sockets;
 using Ambient.Proxy.Tunnels;
-using Ambient.Ztunnel.Headers;
 using Ambient.Ztunnel.Pods;
 
 namespace Ambient.Ztunnel.Paths;
@@ -27,7 +29,7 @@ namespace Ambient.Ztunnel.Paths;
 /// 5. Relay until both directions have ended.
 /// 6. One record: log line and metrics.
 /// </summary>
-internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, TunnelPool pool)
+internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets, TunnelClient tunnels)
 {
     /// <summary>Endpoints tried for one connection: with three, two may be gone without anybody noticing.</summary>
     private const int MostAttempts = 3;
@@ -83,7 +85,7 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         }
     }
 
-    private static string LocalWorkloadPatience => $"{Discovery.LocalWorkloads.Patience.TotalSeconds:0} s";
+    private static string LocalWorkloadPatience => $"{LocalWorkloads.Patience.TotalSeconds:0} s";
 
     private async ValueTask<Attempt> ReachAsync(OutboundRequest request, IPEndPoint client)
     {
@@ -108,9 +110,13 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             try
             {
                 dial ??= await ResolveAsync(decision);
-                return decision.Kind == OutboundKind.Hbone
-                    ? await OpenTunnelAsync(decision, dial, client)
-                    : new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
+                if (decision.Kind != OutboundKind.Hbone)
+                {
+                    return new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
+                }
+
+                var (tunnel, stream) = await tunnels.OpenAsync(KeyOf(decision, dial), HeadersOf(decision, client));
+                return new Attempt(decision, tunnel.RemoteEndPoint, null, stream, null);
             }
             catch (Exception failure) when (failure is IOException or TimeoutException or System.Net.Sockets.SocketException or InvalidOperationException)
             {
@@ -127,66 +133,14 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         }
     }
 
-    /// <summary>A stream in a tunnel to the peer, and the peer's consent.</summary>
-    private async ValueTask<Attempt> OpenTunnelAsync(OutboundDecision decision, IPEndPoint dial, IPEndPoint client)
-    {
-        var source = decision.Request.Source;
-        var key = new TunnelKey(source.Identity, pod.NamespaceId, dial, decision.ExpectedIdentities);
-        var headers = RequestHeaders.Connect(
-            decision.Authority!,
-            new HeaderField(Baggage.Name, BaggageOf(source)),
-            new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
-            new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
-        Tunnel? refused = null;
-        while (true)
-        {
-            var (tunnel, stream) = await pool.OpenAsync(key, headers, () => DialAsync(key), refused);
-            using var deadline = data.Deadlines.Begin(stream);
-            try
-            {
-                var response = await stream.ResponseAsync();
-                if (response.Status == (int)HttpStatusCode.OK)
-                {
-                    return new Attempt(decision, tunnel.RemoteEndPoint, null, stream, null);
-                }
+    private TunnelKey KeyOf(OutboundDecision decision, IPEndPoint dial) =>
+        new(decision.Request.Source.Identity, pod.NamespaceId, dial, decision.ExpectedIdentities);
 
-                stream.Dispose();
-                return Failed($"http status: {StatusText(response.Status)}");
-            }
-            catch (IOException) when (deadline.Expired)
-            {
-                stream.Dispose();
-                return Failed($"{dial} did not answer the CONNECT request within {data.Deadlines.Timeout.TotalSeconds:0} s");
-            }
-            catch (IOException failure) when (refused is null && IsTunnelsFault(failure))
-            {
-                // The tunnel was there and broke, or its peer was about to end it or had no room: another one may do, and no byte was sent.
-                stream.Dispose();
-                refused = tunnel;
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
-        }
-
-        Attempt Failed(string error) =>
-            new(decision, dial, null, null, new OutboundFailure(ConnectionFailure.Connect, error, AnotherMayDo: false));
-    }
-
-    /// <summary>The stream did not fail by itself: its connection ended, or the peer says that it did not look at it (REFUSED_STREAM).</summary>
-    private static bool IsTunnelsFault(IOException failure) =>
-        failure is Http2ConnectionException or Http2StreamException { IsRetryable: true };
-
-    private async Task<Tunnel> DialAsync(TunnelKey key)
-    {
-        var certificate = await plane.Certificates.GetAsync(key.Source);
-        var socket = await sockets.ConnectAsync(data.Loop, key.Destination);
-        // The handshake owns the socket from here on, and closes it when it fails.
-        var tls = await TlsConnection.ClientAsync(socket, certificate.Client, key.Expected, DataPlane.HandshakeTimeout);
-        return Tunnel.Client(data.Loop, tls, plane.ClientLimits, plane.Budget);
-    }
+    private RequestHeaders HeadersOf(OutboundDecision decision, IPEndPoint client) => RequestHeaders.Connect(
+        decision.Authority!,
+        new HeaderField(Baggage.Name, BaggageOf(decision.Request.Source)),
+        new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
+        new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
 
     private static async Task<IPEndPoint> ResolveAsync(OutboundDecision decision)
     {
@@ -198,13 +152,6 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             ? new IPEndPoint(usable[Random.Shared.Next(usable.Length)], decision.DialPort)
             : throw new IOException($"no ip addresses were resolved for {decision.ResolveHostname}");
     }
-
-    private static string StatusText(int status) =>
-        Enum.IsDefined((HttpStatusCode)status) ? $"{status} {SplitWords(((HttpStatusCode)status).ToString())}" : $"{status}";
-
-    /// <summary><c>ServiceUnavailable</c> as RFC 9110 writes it.</summary>
-    private static string SplitWords(string name) =>
-        string.Concat(name.Select((c, i) => i > 0 && char.IsAsciiLetterUpper(c) ? $" {c}" : $"{c}"));
 
     private ConnectionReport Open(OutboundDecision decision, IPEndPoint source, IPEndPoint? dialled, long started)
     {

@@ -1,5 +1,6 @@
 using Ambient.Linux;
 using Ambient.Mesh.State;
+using Ambient.Proxy.Sockets;
 
 namespace Ambient.Ztunnel.Pods;
 
@@ -30,7 +31,7 @@ internal sealed class PodProxy : IDisposable
         DataPlane plane, IReadOnlyList<DataLoop> loops, string uid, WorkloadKey key, NetworkNamespace? space)
     {
         var pod = new PodIdentity(uid, key, space?.Id ?? default);
-        var sockets = new PodSockets(plane.Configuration, space);
+        var sockets = new ProxySockets(plane.Configuration.Sockets, space);
         var shares = new List<(DataLoop Data, PodShare Share)>();
         try
         {

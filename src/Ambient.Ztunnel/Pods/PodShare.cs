@@ -1,8 +1,9 @@
-using Ambient.Hbone;
 using Ambient.Api;
+using Ambient.Hbone;
 using Ambient.Identity.Tls;
 using Ambient.Linux;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Sockets;
 using Ambient.Proxy.Tunnels;
 using Ambient.Telemetry.Metrics;
 using Ambient.Ztunnel.Paths;
@@ -22,7 +23,7 @@ internal sealed class PodShare : IAsyncDisposable
     private readonly ConnectionSet _tunnelled;
     private Task? _running;
 
-    private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets, Listeners listeners)
+    private PodShare(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets, Listeners listeners)
     {
         _pool = new TunnelPool(data.Loop, plane.Configuration.PoolUnusedReleaseTimeout, plane.Configuration.PoolMaxStreams);
         // Asked for late: a series appears with its first socket.
@@ -33,15 +34,16 @@ internal sealed class PodShare : IAsyncDisposable
         var outbound = pod.Show(new ConnectionSet(data.Live, OpenAsSource));
         var plaintext = pod.Show(new ConnectionSet(data.Live, OpenAsDestination));
         _tunnelled = pod.Show(new ConnectionSet(data.Live, static _ => { })); // their tunnel is the socket that counts
+        var client = new TunnelClient(data.Loop, sockets, _pool, data.Deadlines, plane.Certificates, plane.Limits.Client, plane.Budget);
         _outbound = new CaptureListener(
-            listeners.Outbound, outbound, new OutboundPath(plane, data, pod, sockets, _pool).ServeAsync, Trouble(Ports.Outbound));
+            listeners.Outbound, outbound, new OutboundPath(plane, data, pod, sockets, client).ServeAsync, Trouble(Ports.Outbound));
         _plaintext = new CaptureListener(
             listeners.Plaintext, plaintext, new InboundPlaintextPath(plane, data, pod, sockets).ServeAsync, Trouble(Ports.InboundPlaintext));
         var inbound = new InboundHbonePath(plane, data, pod, sockets);
         _tunnels = new TunnelServer(
             listeners.Tunnels,
             cancellation => ContextAsync(plane, pod, cancellation),
-            new TunnelServerOptions(plane.ServerLimits, plane.Budget, DataPlane.HandshakeTimeout, OpenAsDestination),
+            new TunnelServerOptions(plane.Limits.Server, plane.Budget, TunnelSettings.HandshakeTimeout, OpenAsDestination),
             (tunnel, stream) => { _ = ServeAsync(tunnel, stream, _tunnelled.Add(null, stream)); }, // the set waits for it
             (socket, failure) => Report(plane, socket, failure));
 
@@ -74,7 +76,7 @@ internal sealed class PodShare : IAsyncDisposable
 
     /// <summary>Listens on all three ports, or throws and leaves nothing behind. On the loop.</summary>
     /// <exception cref="LinuxException">A port is taken.</exception>
-    public static PodShare Open(DataPlane plane, DataLoop data, PodIdentity pod, PodSockets sockets)
+    public static PodShare Open(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets)
     {
         var opened = new List<TcpSocket>();
         try

@@ -1,5 +1,6 @@
 using Ambient.Identity.Tls;
 using Ambient.Mesh.State;
+using Ambient.Proxy.Configuration;
 using Ambient.Ztunnel.Configuration;
 
 namespace Ambient.Ztunnel.Tests.Configuration;

@@ -2,6 +2,7 @@ using System.Net;
 using Ambient.Api;
 using Ambient.Hbone;
 using Ambient.Mesh.Model;
+using Ambient.Proxy.Headers;
 using Ambient.Ztunnel.Headers;
 
 namespace Ambient.Ztunnel.Tests.Headers;

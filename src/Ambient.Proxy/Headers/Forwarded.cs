@@ -1,12 +1,14 @@
 using System.Net;
 
-namespace Ambient.Ztunnel.Headers;
+namespace Ambient.Proxy.Headers;
 
 /// <summary>The <c>forwarded</c> header (RFC 7239): who opened the connection, and the service that it asked for.</summary>
-internal static class Forwarded
+public static class Forwarded
 {
+    /// <summary>The name of the header.</summary>
     public const string Name = "forwarded";
 
+    /// <summary>The header's value.</summary>
     public static string Of(IPEndPoint client, string? serviceHostname) =>
         serviceHostname is null ? $"for=\"{client}\"" : $"for=\"{client}\";host={serviceHostname}";
 

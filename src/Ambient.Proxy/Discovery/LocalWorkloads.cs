@@ -1,13 +1,13 @@
 using Ambient.Mesh.Model;
 using Ambient.Mesh.State;
 
-namespace Ambient.Ztunnel.Discovery;
+namespace Ambient.Proxy.Discovery;
 
 /// <summary>
 /// Finds the mesh's record of a pod that enrolment named. A pod may be enrolled a moment before the control plane has told of it, so
 /// who asks waits for a while.
 /// </summary>
-internal sealed class LocalWorkloads(MeshStore mesh, TimeProvider time)
+public sealed class LocalWorkloads(MeshStore mesh, TimeProvider time)
 {
     /// <summary>How long a connection waits for its workload's record: as ztunnel has it.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);

@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Globalization;
 
-namespace Ambient.Ztunnel.Configuration;
+namespace Ambient.Proxy.Configuration;
 
 /// <summary>Durations as Go and Kubernetes write them: numbers with units, <c>1h30m</c>, <c>500ms</c>.</summary>
-internal static class DurationText
+public static class DurationText
 {
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
+    /// <summary>Reads a duration.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = TimeSpan.Zero;

@@ -1,4 +1,4 @@
-namespace Ambient.Ztunnel.Configuration;
+namespace Ambient.Proxy.Configuration;
 
 /// <summary>The environment holds values that cannot be used. The message names each variable, its value and what is possible.</summary>
 public sealed class ConfigurationException(IReadOnlyList<string> problems)

@@ -1,13 +1,13 @@
 using Ambient.Hbone;
 using Ambient.Linux;
 
-namespace Ambient.Ztunnel.Pods;
+namespace Ambient.Proxy.Tunnels;
 
 /// <summary>
 /// Resets streams whose answer does not come in time. All wait equally long, so they expire in the order in which they began, and one look
 /// a second at the oldest is enough: no timer per connection. On its loop only.
 /// </summary>
-internal sealed class Deadlines : IDisposable
+public sealed class Deadlines : IDisposable
 {
     /// <summary>How late a deadline may be noticed; small against the seconds that are waited.</summary>
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -17,6 +17,7 @@ internal sealed class Deadlines : IDisposable
     private readonly IDisposable _heartbeat;
     private readonly LinkedList<Entry> _waiting = [];
 
+    /// <summary>Makes an empty set of deadlines for a loop. On the loop.</summary>
     public Deadlines(EventLoop loop, TimeSpan timeout)
     {
         _loop = loop;
@@ -25,6 +26,7 @@ internal sealed class Deadlines : IDisposable
         _heartbeat = loop.Every(Period, Expire);
     }
 
+    /// <summary>How long each is waited for.</summary>
     public TimeSpan Timeout { get; }
 
     /// <summary>Begins to wait for a stream's answer; dispose the entry when it came.</summary>
@@ -35,6 +37,7 @@ internal sealed class Deadlines : IDisposable
         return entry;
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _heartbeat.Dispose();
 
     private void Expire()
@@ -46,28 +49,39 @@ internal sealed class Deadlines : IDisposable
     }
 
     /// <summary>One stream that is waited for.</summary>
-    internal sealed class Entry(Deadlines owner, Http2Stream stream, long at) : IDisposable
+    public sealed class Entry : IDisposable
     {
-        public long At { get; } = at;
+        private readonly Deadlines _owner;
+        private readonly Http2Stream _stream;
 
-        public LinkedListNode<Entry>? Node { get; set; }
+        internal Entry(Deadlines owner, Http2Stream stream, long at)
+        {
+            _owner = owner;
+            _stream = stream;
+            At = at;
+        }
+
+        internal long At { get; }
+
+        internal LinkedListNode<Entry>? Node { get; set; }
 
         /// <summary>Whether the time ran out; the stream is reset then.</summary>
         public bool Expired { get; private set; }
 
-        public void Expire()
+        internal void Expire()
         {
             Expired = true;
             Dispose();
-            stream.Reset(Http2ErrorCode.Cancel);
+            _stream.Reset(Http2ErrorCode.Cancel);
         }
 
+        /// <summary>The answer came.</summary>
         public void Dispose()
         {
             if (Node is { } node)
             {
                 Node = null;
-                owner._waiting.Remove(node);
+                _owner._waiting.Remove(node);
             }
         }
     }

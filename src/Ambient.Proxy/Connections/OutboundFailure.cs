@@ -1,15 +1,14 @@
 using Ambient.Identity.Certificates;
 using Ambient.Identity.Tls;
 using Ambient.Linux;
-using Ambient.Proxy.Connections;
 
-namespace Ambient.Ztunnel.Paths;
+namespace Ambient.Proxy.Connections;
 
 /// <summary>Why an attempt to reach a peer failed, as metrics count it and the log tells it.</summary>
 /// <param name="Failure">The class.</param>
 /// <param name="Error">The words.</param>
 /// <param name="AnotherMayDo">Another endpoint of the service may work: this one could not be reached, and no byte was sent.</param>
-internal readonly record struct OutboundFailure(ConnectionFailure Failure, string Error, bool AnotherMayDo)
+public readonly record struct OutboundFailure(ConnectionFailure Failure, string Error, bool AnotherMayDo)
 {
     /// <summary>An exception of dialling or of the tunnel.</summary>
     public static OutboundFailure Of(Exception failure, bool hbone) => failure switch

@@ -1,10 +1,11 @@
-namespace Ambient.Ztunnel.Headers;
+namespace Ambient.Proxy.Headers;
 
 /// <summary>
 /// The <c>traceparent</c> header (W3C Trace Context): <c>00-TRACE-SPAN-FLAGS</c>. Sent for the peer's sake; what peers send is not read.
 /// </summary>
-internal static class TraceParent
+public static class TraceParent
 {
+    /// <summary>The name of the header.</summary>
     public const string Name = "traceparent";
 
     /// <summary>A new trace, not sampled.</summary>

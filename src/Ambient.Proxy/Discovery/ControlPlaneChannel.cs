@@ -2,17 +2,18 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ambient.Xds.Delta;
 using Ambient.Xds.Grpc;
-using Ambient.Ztunnel.Configuration;
+using Ambient.Proxy.Configuration;
 
-namespace Ambient.Ztunnel.Discovery;
+namespace Ambient.Proxy.Discovery;
 
 /// <summary>Channels to the control plane and the certificate authority: whom they trust and how they prove who calls.</summary>
-internal static class ControlPlaneChannel
+public static class ControlPlaneChannel
 {
     /// <summary>Trusts the roots of the operating system.</summary>
     private const string System = "SYSTEM";
 
-    public static GrpcChannel ToDiscovery(Uri address, ZtunnelConfiguration configuration) => new(address, new GrpcChannelOptions
+    /// <summary>To the control plane, for discovery.</summary>
+    public static GrpcChannel ToDiscovery(Uri address, ProxyConfiguration configuration) => new(address, new GrpcChannelOptions
     {
         RootCertificates = Roots(address, "XDS_ROOT_CA", configuration.XdsRootCertificate),
         AlternativeHostname = configuration.AlternativeXdsHostname,
@@ -20,7 +21,8 @@ internal static class ControlPlaneChannel
         MaxReceiveBytes = DeltaClient.MaxReceiveBytes,
     });
 
-    public static GrpcChannel ToAuthority(Uri address, ZtunnelConfiguration configuration) => new(address, new GrpcChannelOptions
+    /// <summary>To the certificate authority.</summary>
+    public static GrpcChannel ToAuthority(Uri address, ProxyConfiguration configuration) => new(address, new GrpcChannelOptions
     {
         RootCertificates = Roots(address, "CA_ROOT_CA", configuration.CaRootCertificate),
         AlternativeHostname = configuration.AlternativeCaHostname,
@@ -59,7 +61,7 @@ internal static class ControlPlaneChannel
 
     /// <summary>The token is read for each call: the kubelet renews it in place.</summary>
     private static Func<CancellationToken, ValueTask<IReadOnlyList<KeyValuePair<string, string>>>> Metadata(
-        ZtunnelConfiguration configuration, IReadOnlyList<KeyValuePair<string, string>> further) => async cancellation =>
+        ProxyConfiguration configuration, IReadOnlyList<KeyValuePair<string, string>> further) => async cancellation =>
         {
             var metadata = new List<KeyValuePair<string, string>>();
             if (configuration.AuthToken is { } token)

@@ -1,9 +1,9 @@
 using System.Reflection;
 
-namespace Ambient.Ztunnel.Admin;
+namespace Ambient.Proxy;
 
 /// <summary>What is running.</summary>
-internal static class ThisBuild
+public static class ThisBuild
 {
     private static readonly string Informational =
         typeof(ThisBuild).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";

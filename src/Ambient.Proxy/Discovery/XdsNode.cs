@@ -1,15 +1,17 @@
 using System.Text.Json;
 using Ambient.Api.Discovery;
-using Ambient.Ztunnel.Configuration;
+using Ambient.Proxy.Configuration;
 using Google.Protobuf.WellKnownTypes;
 
-namespace Ambient.Ztunnel.Discovery;
+namespace Ambient.Proxy.Discovery;
 
 /// <summary>Who we are to the control plane.</summary>
-internal static class XdsNode
+public static class XdsNode
 {
-    /// <summary>The node of the first request: <c>ztunnel~IP~POD.NAMESPACE~NAMESPACE.svc.DOMAIN</c> and metadata.</summary>
-    public static Node Of(ZtunnelConfiguration configuration)
+    /// <summary>The node of the first request: <c>ROLE~IP~POD.NAMESPACE~NAMESPACE.svc.DOMAIN</c> and metadata.</summary>
+    /// <param name="configuration">Our pod, and what else is to be told of it.</param>
+    /// <param name="role">What we are: <c>ztunnel</c> or <c>waypoint</c>.</param>
+    public static Node Of(ProxyConfiguration configuration, string role)
     {
         var pod = configuration.Pod;
         var metadata = new Struct();
@@ -29,7 +31,7 @@ internal static class XdsNode
 
         return new Node
         {
-            Id = $"ztunnel~{pod.InstanceIp}~{pod.Name}.{pod.Namespace}~{pod.Namespace}.svc.cluster.local",
+            Id = $"{role}~{pod.InstanceIp}~{pod.Name}.{pod.Namespace}~{pod.Namespace}.svc.cluster.local",
             Metadata = metadata,
         };
     }

@@ -3,17 +3,18 @@ using Ambient.Api;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace Ambient.Ztunnel.Configuration;
+namespace Ambient.Proxy.Configuration;
 
 /// <summary>
 /// The part of Istio's ProxyConfig that a node proxy heeds: PROXY_CONFIG (YAML). Keys for other proxies are passed over, because the
 /// same text is given to all.
 /// </summary>
-internal sealed record ProxyConfigText(
+public sealed record ProxyConfigText(
     string? DiscoveryAddress, int AdminPort, int StatsPort, IReadOnlyDictionary<string, string> Metadata)
 {
     private static readonly ProxyConfigText Default = new(null, Ports.Admin, Ports.Metrics, new Dictionary<string, string>());
 
+    /// <summary>Reads PROXY_CONFIG; what cannot be used is left in the reader's problems.</summary>
     public static ProxyConfigText Read(EnvironmentReader reader)
     {
         if (reader.Text("PROXY_CONFIG") is not { } text)

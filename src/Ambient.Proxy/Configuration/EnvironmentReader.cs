@@ -1,24 +1,34 @@
+using System.Collections;
 using System.Globalization;
 
-namespace Ambient.Ztunnel.Configuration;
+namespace Ambient.Proxy.Configuration;
 
 /// <summary>
 /// Reads variables as what they stand for and collects what is wrong, so that somebody with three mistakes learns of all three at once.
 /// An empty variable counts as not set, unless its reader says otherwise.
 /// </summary>
-internal sealed class EnvironmentReader(IReadOnlyDictionary<string, string> variables)
+public sealed class EnvironmentReader(IReadOnlyDictionary<string, string> variables)
 {
     private readonly List<string> _problems = [];
 
+    /// <summary>All variables of this process.</summary>
+    public static IReadOnlyDictionary<string, string> Process() => Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
+
+    /// <summary>What is wrong so far, one line for each variable.</summary>
     public IReadOnlyList<string> Problems => _problems;
 
+    /// <summary>A text; null where it is not set.</summary>
     public string? Text(string name) => variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
 
+    /// <summary>A text, with a default.</summary>
     public string Text(string name, string otherwise) => Text(name) ?? otherwise;
 
     /// <summary>Whether a variable is set, be it to nothing.</summary>
     public bool IsSet(string name) => variables.ContainsKey(name);
 
+    /// <summary>A truth value.</summary>
     public bool Flag(string name, bool otherwise)
     {
         switch (Text(name)?.ToLowerInvariant())
@@ -35,8 +45,10 @@ internal sealed class EnvironmentReader(IReadOnlyDictionary<string, string> vari
         }
     }
 
+    /// <summary>A truth value; null where it is not set.</summary>
     public bool? OptionalFlag(string name) => Text(name) is null ? null : Flag(name, false);
 
+    /// <summary>A number between bounds that belong to the range.</summary>
     public int Number(string name, int otherwise, int least, int most)
     {
         if (Text(name) is not { } text)
@@ -53,6 +65,7 @@ internal sealed class EnvironmentReader(IReadOnlyDictionary<string, string> vari
         return otherwise;
     }
 
+    /// <summary>A duration.</summary>
     public TimeSpan Duration(string name, TimeSpan otherwise)
     {
         if (Text(name) is not { } text)
@@ -69,6 +82,7 @@ internal sealed class EnvironmentReader(IReadOnlyDictionary<string, string> vari
         return otherwise;
     }
 
+    /// <summary>One of some words, whatever their case.</summary>
     public T Choice<T>(string name, T otherwise, params ReadOnlySpan<(string Word, T Value)> choices)
     {
         if (Text(name) is not { } text)
@@ -120,6 +134,7 @@ internal sealed class EnvironmentReader(IReadOnlyDictionary<string, string> vari
         .Select(variable => KeyValuePair.Create(variable.Key[prefix.Length..], variable.Value))
         .OrderBy(variable => variable.Key, StringComparer.Ordinal);
 
+    /// <summary>Notes what is wrong with a variable.</summary>
     public void Problem(string name, string problem) =>
         _problems.Add(Text(name) is { } value ? $"{name}={value} {problem}" : $"{name} {problem}");
 }

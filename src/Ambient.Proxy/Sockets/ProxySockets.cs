@@ -1,15 +1,21 @@
 using System.Net;
 using System.Net.Sockets;
 using Ambient.Linux;
-using Ambient.Ztunnel.Configuration;
+using Ambient.Proxy.Configuration;
 
-namespace Ambient.Ztunnel.Pods;
+namespace Ambient.Proxy.Sockets;
 
-/// <summary>Makes the proxy's sockets in a pod's network namespace: marked, so that the capture rules let them pass.</summary>
-internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkNamespace? space)
+/// <summary>Makes a proxy's sockets, in a pod's network namespace or in its own (null); marked, where capture rules are to let them pass.</summary>
+public sealed class ProxySockets(SocketSettings settings, NetworkNamespace? space)
 {
     /// <summary>The kernel's answer to options that need CAP_NET_ADMIN.</summary>
     private const Errno NotPermitted = Errno.EPERM;
+
+    /// <summary>For a TCP connect to anything, as ztunnel has it.</summary>
+    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Connections that wait to be accepted: a burst of a second at a thousand a second; the kernel caps it at net.core.somaxconn.</summary>
+    private const int Backlog = 1024;
 
     private readonly Dictionary<int, ListenerGroup> _groups = [];
 
@@ -27,7 +33,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
                 socket.SetDualStack(true);
             }
 
-            if (configuration.InpodPortReuse)
+            if (settings.ReusePort)
             {
                 socket.SetReusePort();
             }
@@ -36,7 +42,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
             TrySetTransparent(socket);
             Prepare(socket);
             socket.Bind(new IPEndPoint(family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, port));
-            socket.Listen(DataPlane.Backlog);
+            socket.Listen(Backlog);
             GroupOf(port).Add(socket);
             return socket;
         }
@@ -64,12 +70,12 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
             Mark(socket);
             Prepare(socket);
             if (source is not null && source.AddressFamily == destination.AddressFamily && !source.Equals(destination.Address)
-                && configuration.KeepSourceAddress != false)
+                && settings.KeepSourceAddress != false)
             {
                 BindTo(socket, source);
             }
 
-            await socket.ConnectAsync(destination, DataPlane.ConnectTimeout);
+            await socket.ConnectAsync(destination, ConnectTimeout);
             return socket;
         }
         catch
@@ -95,7 +101,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
         KeepAlive(socket);
     }
 
-    private bool UsesIPv6 => configuration.IPv6 && Socket.OSSupportsIPv6;
+    private bool UsesIPv6 => settings.IPv6 && Socket.OSSupportsIPv6;
 
     private void BindTo(TcpSocket socket, IPAddress source)
     {
@@ -105,7 +111,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
             socket.SetBindAddressNoPort();
             socket.Bind(new IPEndPoint(source, 0));
         }
-        catch (LinuxException) when (configuration.KeepSourceAddress is null)
+        catch (LinuxException) when (settings.KeepSourceAddress is null)
         {
             // Asked for where possible only: the connection goes on from the pod's own address.
         }
@@ -113,7 +119,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
 
     private void TrySetTransparent(TcpSocket socket)
     {
-        if (configuration.KeepSourceAddress == false)
+        if (settings.KeepSourceAddress == false)
         {
             return;
         }
@@ -122,7 +128,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
         {
             socket.SetTransparent();
         }
-        catch (LinuxException failure) when (failure.Error == NotPermitted && configuration.KeepSourceAddress is null)
+        catch (LinuxException failure) when (failure.Error == NotPermitted && settings.KeepSourceAddress is null)
         {
             // Without the capability the rules have to be REDIRECT rules, which is what the node agent installs.
         }
@@ -130,7 +136,7 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
 
     private void Mark(TcpSocket socket)
     {
-        if (configuration.PacketMark is { } mark)
+        if (settings.PacketMark is { } mark)
         {
             socket.SetMark(mark);
         }
@@ -138,13 +144,13 @@ internal sealed class PodSockets(ZtunnelConfiguration configuration, NetworkName
 
     private void KeepAlive(TcpSocket socket)
     {
-        if (configuration.KeepAlive is not { } keepAlive)
+        if (settings.KeepAlive is not { } keepAlive)
         {
             return;
         }
 
         socket.SetKeepAlive(keepAlive.Idle, keepAlive.Interval, keepAlive.Probes);
-        if (configuration.UserTimeout)
+        if (settings.UserTimeout)
         {
             socket.SetUserTimeout(keepAlive.Idle + (keepAlive.Interval * keepAlive.Probes));
         }

@@ -3,13 +3,14 @@ using Ambient.Hbone;
 using Ambient.Mesh.Model;
 using Ambient.Proxy.Connections;
 
-namespace Ambient.Ztunnel.Headers;
+namespace Ambient.Proxy.Headers;
 
 /// <summary>
 /// The <c>baggage</c> header: what a proxy tells its peer about the workload at its side. It informs telemetry, never authorization.
 /// </summary>
-internal static class Baggage
+public static class Baggage
 {
+    /// <summary>The name of the header.</summary>
     public const string Name = "baggage";
 
     /// <summary>Writes what is known of a workload.</summary>

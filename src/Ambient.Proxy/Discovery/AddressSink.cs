@@ -2,18 +2,20 @@ using Ambient.Mesh.Config;
 using Ambient.Mesh.State;
 using Ambient.Xds.Delta;
 
-namespace Ambient.Ztunnel.Discovery;
+namespace Ambient.Proxy.Discovery;
 
 /// <summary>
 /// Workloads and services from the control plane into the mesh: all good resources of a response take effect together; bad ones are
 /// answered with the field that is wrong, and what they were before stays.
 /// </summary>
-internal sealed class AddressSink(MeshStore mesh) : IResourceSink
+public sealed class AddressSink(MeshStore mesh) : IResourceSink
 {
+    /// <summary>The type's URL in discovery.</summary>
     public const string TypeUrl = "type.googleapis.com/istio.workload.Address";
 
     private readonly WdsDecoder _decoder = new();
 
+    /// <inheritdoc/>
     public IReadOnlyList<ResourceRejection> Apply(IReadOnlyList<ReceivedResource> updates, IReadOnlyList<string> removals)
     {
         var rejections = new List<ResourceRejection>();
@@ -50,10 +52,12 @@ internal sealed class AddressSink(MeshStore mesh) : IResourceSink
 }
 
 /// <summary>Policies from the control plane into the mesh, in the same way.</summary>
-internal sealed class PolicySink(MeshStore mesh) : IResourceSink
+public sealed class PolicySink(MeshStore mesh) : IResourceSink
 {
+    /// <summary>The type's URL in discovery.</summary>
     public const string TypeUrl = "type.googleapis.com/istio.security.Authorization";
 
+    /// <inheritdoc/>
     public IReadOnlyList<ResourceRejection> Apply(IReadOnlyList<ReceivedResource> updates, IReadOnlyList<string> removals)
     {
         var rejections = new List<ResourceRejection>();

@@ -144,6 +144,9 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
     /// <summary>Sends an alert behind the records that wait, as far as the socket takes it: the connection is over anyway.</summary>
     internal void SendFarewell(ReadOnlySpan<byte> alert) => _output.SendLast(alert);
 
+    /// <summary>Sends records that opening one has brought about.</summary>
+    internal void Answer(ReadOnlySpan<byte> records) => _output.Answer(records);
+
     private static void RequireRole(TlsContext context, TlsRole role)
     {
         if (context.Role != role)

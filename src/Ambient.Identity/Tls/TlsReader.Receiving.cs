@@ -120,6 +120,7 @@ internal sealed partial class TlsReader
         try
         {
             var content = _records.Open(buffer.Bytes.AsSpan(_receivedStart, length));
+            _connection.Answer(_records.Answer);
             if (content.Length > 0)
             {
                 Append(RecordSegment.Create(buffer, _receivedStart + content.Offset, content.Length));

@@ -38,6 +38,12 @@ internal abstract class TlsRecords : IDisposable
     /// <summary>What to send after <see cref="Open"/> has thrown: an alert, or nothing. Valid until the thread's next call.</summary>
     public abstract ReadOnlySpan<byte> Farewell { get; }
 
+    /// <summary>
+    /// What <see cref="Open"/> wants sent before anything is sealed after it: libssl may answer a request for new keys from inside.
+    /// Valid until the thread's next call.
+    /// </summary>
+    public virtual ReadOnlySpan<byte> Answer => default;
+
     /// <summary>How often we replaced the keys: of what we send, and of what we receive. libssl keeps no count of its own.</summary>
     public virtual (int Sent, int Received) KeyUpdates => default;
 

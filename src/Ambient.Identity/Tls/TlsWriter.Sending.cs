@@ -5,6 +5,11 @@ namespace Ambient.Identity.Tls;
 /// <summary>The way out: from the slot through sealed records to the socket.</summary>
 internal sealed partial class TlsWriter
 {
+    /// <summary>Answers that may wait for the socket: as many records without data as may follow each other.</summary>
+    private const int MostAnswers = 32;
+
+    private int _answers;
+
     /// <summary>Seals what is in the slot, if anything. Behind it another record may begin.</summary>
     private void SealSlot()
     {
@@ -96,14 +101,39 @@ internal sealed partial class TlsWriter
     /// <summary>Sends a sealed alert, for which no other record may be waiting to be sealed any more.</summary>
     public void SendLast(ReadOnlySpan<byte> alert)
     {
-        if (!alert.IsEmpty && !_completed && _failure is null)
+        if (EnqueueCopy(alert))
         {
-            var copy = RecordBuffer.Rent(large: false);
-            alert.CopyTo(copy.Bytes);
-            Enqueue(copy, 0, alert.Length);
-            copy.Release();
             Send();
         }
+    }
+
+    /// <summary>Sends what opening a record has brought about, before what is still to be sealed.</summary>
+    public void Answer(ReadOnlySpan<byte> records)
+    {
+        if (!EnqueueCopy(records))
+        {
+            return;
+        }
+
+        AskEndOfTurn();
+        if (++_answers > MostAnswers)
+        {
+            Fail(new TlsException(TlsFailure.Protocol, $"{_connection.Describe()} asks for new keys and does not read the answers."));
+        }
+    }
+
+    private bool EnqueueCopy(ReadOnlySpan<byte> records)
+    {
+        if (records.IsEmpty || _completed || _failure is not null)
+        {
+            return false;
+        }
+
+        var copy = RecordBuffer.Rent(large: false);
+        records.CopyTo(copy.Bytes);
+        Enqueue(copy, 0, records.Length);
+        copy.Release();
+        return true;
     }
 
     private void OnWritable()
@@ -138,6 +168,7 @@ internal sealed partial class TlsWriter
             }
         }
 
+        _answers = _head is null ? 0 : _answers;
         if (_completed && _head is null && !_shutDown)
         {
             _shutDown = true;

@@ -5,6 +5,8 @@ internal sealed class LibSslRecords(TlsSession session) : TlsRecords
 {
     public override ReadOnlySpan<byte> Farewell => TlsSession.Output;
 
+    public override ReadOnlySpan<byte> Answer => TlsSession.Output;
+
     public override RecordContent Open(Span<byte> record)
     {
         var length = session.Open(record, out var closed);

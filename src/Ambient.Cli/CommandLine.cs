@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ambient.Cli.Commands;
+using Ambient.Cli.Waypoints;
 
 namespace Ambient.Cli;
 
@@ -8,6 +9,7 @@ internal static class CommandLine
 {
     public static RootCommand Build() => new("ambientctl: run, inspect and explain an Ambient service mesh.")
     {
+        WaypointCommand.Build(),
         SandboxCommand.Build(),
         EchoCommand.Build(),
     };

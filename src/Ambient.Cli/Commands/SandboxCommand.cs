@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Ambient.Kubernetes;
 using Ambient.Sandbox;
-using Ambient.Sandbox.Processes;
 using Ambient.Sandbox.Runs;
 
 namespace Ambient.Cli.Commands;
@@ -23,25 +22,6 @@ internal static class SandboxCommand
     /// <summary>The option that chooses one of several sandboxes.</summary>
     public static Option<string?> NameOption(string description = "The sandbox's name; needed only when several are running.") => new("--name") { Description = description, HelpName = "NAME" };
 
-    /// <summary>Runs an action; what the user can put right is told in a sentence, without a stack trace.</summary>
-    public static async Task<int> GuardAsync(Func<Task<int>> action)
-    {
-        try
-        {
-            return await action();
-        }
-        catch (Exception e) when (e is SandboxException or CommandException or KubernetesException or HttpRequestException)
-        {
-            await Console.Error.WriteLineAsync("error: " + e.Message);
-            return 1;
-        }
-        catch (OperationCanceledException)
-        {
-            await Console.Error.WriteLineAsync("interrupted");
-            return 130;
-        }
-    }
-
     private static Command BuildExec()
     {
         var name = NameOption();
@@ -50,7 +30,7 @@ internal static class SandboxCommand
         var container = new Option<string?>("--container", "-c") { Description = "The container; the first if not given.", HelpName = "CONTAINER" };
         var words = new Argument<string[]>("COMMAND") { Description = "The command and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
         var command = new Command("exec", "Run a command in a pod: ambientctl sandbox exec POD -n NAMESPACE -- curl http://catalog.shop/") { pod, words, ns, container, name };
-        command.SetAction((parsed, ct) => GuardAsync(async () =>
+        command.SetAction((parsed, ct) => Guard.RunAsync(async () =>
         {
             var run = SandboxRuns.Select(parsed.GetValue(name));
             using var client = new KubernetesClient(KubeConfig.Load(SandboxRuns.KubeConfigOf(run)));
@@ -64,7 +44,7 @@ internal static class SandboxCommand
     {
         var name = NameOption();
         var command = new Command("kubeconfig", "Print the path of the kubeconfig: kubectl --kubeconfig \"$(ambientctl sandbox kubeconfig)\" get pods -A") { name };
-        command.SetAction((parsed, _) => GuardAsync(() =>
+        command.SetAction((parsed, _) => Guard.RunAsync(() =>
         {
             Console.WriteLine(SandboxRuns.KubeConfigOf(SandboxRuns.Select(parsed.GetValue(name))));
             return Task.FromResult(0);
@@ -76,7 +56,7 @@ internal static class SandboxCommand
     {
         var name = NameOption();
         var command = new Command("status", "List the running sandboxes, and the pods of one.") { name };
-        command.SetAction((parsed, ct) => GuardAsync(async () =>
+        command.SetAction((parsed, ct) => Guard.RunAsync(async () =>
         {
             var running = SandboxRuns.Running();
             foreach (var run in running)
@@ -96,7 +76,7 @@ internal static class SandboxCommand
         var component = new Argument<string>("COMPONENT") { Description = "istiod, ztunnel, cni, sandbox, or (the beginning of) a pod's name." };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on printing what is added." };
         var command = new Command("logs", "Print the logs of a component on all nodes.") { component, follow, name };
-        command.SetAction((parsed, ct) => GuardAsync(async () =>
+        command.SetAction((parsed, ct) => Guard.RunAsync(async () =>
         {
             await SandboxLogs.PrintAsync(SandboxRuns.Select(parsed.GetValue(name)), parsed.GetValue(component)!, parsed.GetValue(follow), ct);
             return 0;
@@ -108,7 +88,7 @@ internal static class SandboxCommand
     {
         var name = NameOption();
         var command = new Command("down", "End a sandbox and take away everything of it, also what a dead one left behind.") { name };
-        command.SetAction((parsed, ct) => GuardAsync(async () =>
+        command.SetAction((parsed, ct) => Guard.RunAsync(async () =>
         {
             var ended = await SandboxRuns.DownAsync(parsed.GetValue(name), ct);
             Console.WriteLine($"down: {string.Join(", ", ended)}");

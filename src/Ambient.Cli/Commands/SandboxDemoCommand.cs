@@ -14,7 +14,7 @@ internal static class SandboxDemoCommand
         var json = new Option<bool>("--json") { Description = "Print what was seen as one JSON object." };
         var name = SandboxCommand.NameOption("A name for the sandbox, at most 8 letters and digits; a random one if not given.");
         var command = new Command("demo", "Start a mesh with a sample application, prove what it promises, and take it away again.") { keep, json, name };
-        command.SetAction((parsed, ct) => SandboxCommand.GuardAsync(() => RunAsync(parsed.GetValue(keep), parsed.GetValue(json), parsed.GetValue(name), ct)));
+        command.SetAction((parsed, ct) => Guard.RunAsync(() => RunAsync(parsed.GetValue(keep), parsed.GetValue(json), parsed.GetValue(name), ct)));
         return command;
     }
 

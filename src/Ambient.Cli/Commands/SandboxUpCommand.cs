@@ -22,7 +22,7 @@ internal static class SandboxUpCommand
         var install = new Option<bool>("--install") { Description = "Install missing packages with apt-get." };
         var plain = new Option<bool>("--no-mesh") { Description = "Start a plain cluster, without the mesh's components." };
         var command = new Command("up", "Start a sandbox and keep it until Ctrl-C (or, detached, until 'sandbox down').") { files, nodes, images, detach, install, plain, name };
-        command.SetAction((parsed, ct) => SandboxCommand.GuardAsync(async () =>
+        command.SetAction((parsed, ct) => Guard.RunAsync(async () =>
         {
             var options = new SandboxOptions
             {

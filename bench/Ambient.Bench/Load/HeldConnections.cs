@@ -17,9 +17,10 @@ internal sealed class HeldConnections(EventLoop loop, Destinations target)
         {
             while (missing-- > 0)
             {
-                var socket = await Client.OpenAsync(loop, target, Sink.Echo, 1);
+                var http = request.Kind == LoadKind.HoldHttp;
+                var socket = await Client.OpenAsync(loop, target, http ? HttpLoad.Request(1) : [Sink.Echo, 1]);
                 _sockets.Add(socket);
-                await Streams.ReceiveAllAsync(socket, new byte[1]);
+                await (http ? HttpLoad.ReceiveAsync(socket, new byte[1024]) : Streams.ReceiveAllAsync(socket, new byte[1]));
             }
         }));
         return new LoadFigures { Operations = _sockets.Count };

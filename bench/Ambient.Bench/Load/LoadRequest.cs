@@ -40,11 +40,17 @@ internal static class LoadKind
     /// <summary>Messages sent back.</summary>
     public const string PingPong = "pingpong";
 
+    /// <summary>HTTP/1.1 requests on connections that stay.</summary>
+    public const string Http = "http";
+
     /// <summary>Connect, one byte there and back, close.</summary>
     public const string Connect = "connect";
 
     /// <summary>Opens connections, exchanges a byte on each, and keeps them.</summary>
     public const string Hold = "hold";
+
+    /// <summary>The same, with a request of HTTP/1.1 instead of a byte.</summary>
+    public const string HoldHttp = "hold-http";
 
     /// <summary>Begins endless downloads in the background.</summary>
     public const string Readers = "readers";

@@ -7,7 +7,7 @@ namespace Ambient.Bench.Load;
 
 /// <summary>
 /// The server of every load, chosen by the connection's first byte: <c>S</c> swallows and, at the end of the stream, answers how much
-/// came; <c>E</c> sends back what comes; <c>D</c> sends without end.
+/// came; <c>E</c> sends back what comes; <c>D</c> sends without end; <c>G</c> begins a GET of HTTP/1.1.
 /// </summary>
 internal static class Sink
 {
@@ -66,8 +66,11 @@ internal static class Sink
                 case Echo:
                     await EchoAsync(socket, buffer, first);
                     break;
+                case (byte)'G':
+                    await HttpSink.AnswerAsync(socket, buffer, first);
+                    break;
                 default:
-                    throw new FormatException($"A client asks for '{(char)buffer[0]}': S, E or D.");
+                    throw new FormatException($"A client asks for '{(char)buffer[0]}': S, E, D or G.");
             }
         }
     }

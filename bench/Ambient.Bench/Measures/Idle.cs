@@ -11,12 +11,13 @@ internal static class Idle
 
     public static async Task RunAsync(IReadOnlyList<Subject> subjects, Options options, RunResults results)
     {
-        foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair)))
+        foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair | SubjectKind.Http)))
         {
+            var kind = subject.Entry.Kind == SubjectKind.Http ? LoadKind.HoldHttp : LoadKind.Hold;
             var before = ProcessFigures.Resident(subject.Proxies);
             foreach (var (count, figure) in new[] { (2_000, FigureKind.Idle2000), (8_000, FigureKind.Idle8000) })
             {
-                await subject.AskAsync(new LoadRequest { Kind = LoadKind.Hold, Connections = count });
+                await subject.AskAsync(new LoadRequest { Kind = kind, Connections = count });
                 await Task.Delay(Settling);
                 results.Add(figure, subject.Name, (double)(ProcessFigures.Resident(subject.Proxies) - before) / count / 1e3);
             }

@@ -1,3 +1,4 @@
+using Ambient.Bench.Load;
 using Ambient.Bench.Results;
 using Ambient.Bench.Subjects;
 
@@ -6,6 +7,9 @@ namespace Ambient.Bench.Measures;
 /// <summary>Loads on subjects, in turn: a slow moment of the machine falls on all alike.</summary>
 internal static class LoadRounds
 {
+    /// <summary>Where all of a request's path is compiled in its last tier: it took four seconds until the rate stood still.</summary>
+    private const double Compiled = 4;
+
     /// <summary>
     /// A first round warms caches, tunnels and the just-in-time compiler, and does not count. Loads of few rounds do without: they are
     /// varieties of the others, and run on what those have warmed.
@@ -24,7 +28,7 @@ internal static class LoadRounds
                         continue;
                     }
 
-                    var sample = await subject.MeasureAsync(load.Request(options.Seconds), load.Pinned);
+                    var sample = await subject.MeasureAsync(load.Request(round > 0 ? options.Seconds : WarmUp(load, options)), load.Pinned);
                     if (round > 0)
                     {
                         results.Add(load, subject.Name, sample);
@@ -35,4 +39,6 @@ internal static class LoadRounds
             Progress.Tell(round == 0 ? "warmed up" : $"round {round} of {options.Rounds}");
         }
     }
+
+    private static double WarmUp(LoadShape load, Options options) => load.Kind == LoadKind.Http ? Math.Max(Compiled, options.Seconds) : options.Seconds;
 }

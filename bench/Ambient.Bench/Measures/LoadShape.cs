@@ -14,7 +14,6 @@ internal sealed record LoadShape(string Name, string Title, string Kind, int Con
     private const SubjectKind Pairs = SubjectKind.Direct | SubjectKind.Pair;
     private const SubjectKind PairsAndHops = Pairs | SubjectKind.Hop;
 
-
     public static readonly LoadShape[] All =
     [
         new("up1", "bulk up, 1 stream", LoadKind.Up, 1, Pairs | SubjectKind.Records),
@@ -32,6 +31,13 @@ internal sealed record LoadShape(string Name, string Title, string Kind, int Con
         new("pin1", "ping-pong on one core, 1 B", LoadKind.PingPong, 1, PairsAndHops | SubjectKind.Records) { Pinned = true },
         new("pin16", "ping-pong on one core, 16 × 1 B", LoadKind.PingPong, 16, Pairs) { Pinned = true, IsVariety = true },
         new("pink16", "ping-pong on one core, 16 × 1 KiB", LoadKind.PingPong, 16, Pairs) { MessageSize = 1024, Pinned = true, IsVariety = true },
+        new("http64", "HTTP/1.1, 64 connections, GET of 128 B", LoadKind.Http, 64, SubjectKind.Direct | SubjectKind.Http) { MessageSize = 128 },
+        new("http1", "HTTP/1.1, 1 connection, GET of 128 B", LoadKind.Http, 1, SubjectKind.Direct | SubjectKind.Http) { MessageSize = 128, IsVariety = true },
+        new("http16k", "HTTP/1.1, 64 connections, GET of 16 KiB", LoadKind.Http, 64, SubjectKind.Direct | SubjectKind.Http)
+        {
+            MessageSize = 16 * 1024,
+            IsVariety = true,
+        },
         new("connect", "new connections, 8 at a time", LoadKind.Connect, 8, PairsAndHops | SubjectKind.Single),
     ];
 

@@ -22,6 +22,9 @@ internal sealed record SubjectEntry(
         new(7, "passthrough", SubjectKind.Hop, "one of ours, to a server outside the mesh", (entry, at) => new PassthroughSubject(entry, at)),
         new(8, "haproxy-tcp", SubjectKind.Hop, "one haproxy, plaintext", (entry, at) => new HaproxySubject(entry, at, pair: false)),
         new(9, "nginx-tcp", SubjectKind.Hop, "one nginx, plaintext", (entry, at) => new NginxSubject(entry, at, pair: false)),
+        new(10, "haproxy-http", SubjectKind.Http, "one haproxy, HTTP/1.1", (entry, at) => new HaproxyHttpSubject(entry, at)),
+        new(11, "nginx-http", SubjectKind.Http, "one nginx, HTTP/1.1", (entry, at) => new NginxHttpSubject(entry, at)),
+        new(12, "kestrel-http", SubjectKind.Http, "Kestrel and SocketsHttpHandler on our sockets, HTTP/1.1", (entry, at) => new CandidateSubject(entry, at, "kestrel")),
     ];
 
     /// <summary>Where a subject comes in tables.</summary>
@@ -46,4 +49,7 @@ internal enum SubjectKind
 
     /// <summary>One proxy, plaintext.</summary>
     Hop = 16,
+
+    /// <summary>One reverse proxy of HTTP/1.1, plaintext.</summary>
+    Http = 32,
 }

@@ -1,0 +1,92 @@
+using Ambient.Bench.Load;
+
+namespace Ambient.Bench.Subjects;
+
+/// <summary>One reverse proxy of HTTP/1.1 in the client's namespace; the client's requests name it, so nothing is redirected.</summary>
+internal abstract class HttpSubject(SubjectEntry entry, Surroundings surroundings) : Subject(entry, surroundings)
+{
+    protected const int Port = 8080;
+
+    protected override IEnumerable<string> Targets => [$"{ClientAddress}:{Port}"];
+
+    /// <summary>Where it sends the requests.</summary>
+    protected string Upstream => $"{ServerAddress}:{Sink.Port}";
+
+    protected string File(string name) => Surroundings.File($"{Name}-{name}");
+}
+
+/// <summary>haproxy with as many threads as the machine has cores. Connections to the server stay and are shared.</summary>
+internal sealed class HaproxyHttpSubject(SubjectEntry entry, Surroundings surroundings) : HttpSubject(entry, surroundings)
+{
+    protected override async Task StartProxiesAsync()
+    {
+        await System.IO.File.WriteAllTextAsync(File("cfg"), $"""
+            global
+                nbthread {Environment.ProcessorCount}
+                maxconn 9000
+            defaults
+                mode http
+                timeout connect 10s
+                timeout client 1h
+                timeout server 1h
+                timeout http-keep-alive 1h
+            frontend in
+                bind :{Port}
+                default_backend out
+            backend out
+                http-reuse always
+                server next {Upstream}
+
+            """);
+        RunProxy(ClientSpace, "proxy", new Launch("haproxy", ["-db", "-f", File("cfg")], "-v", Port));
+    }
+}
+
+/// <summary>
+/// nginx with as many workers as the machine has cores. Connections to the server stay, as many of each worker as the loads have; neither they
+/// nor the client's end after a number of requests.
+/// </summary>
+internal sealed class NginxHttpSubject(SubjectEntry entry, Surroundings surroundings) : HttpSubject(entry, surroundings)
+{
+    protected override async Task StartProxiesAsync()
+    {
+        await System.IO.File.WriteAllTextAsync(File("conf"), $$"""
+            user root;
+            pid {{File("pid")}};
+            error_log stderr;
+            worker_processes {{Environment.ProcessorCount}};
+            worker_rlimit_nofile 20000;
+            events { worker_connections 19000; }
+            http {
+                access_log off;
+                keepalive_timeout 1h;
+                keepalive_requests 1000000000;
+                upstream next {
+                    server {{Upstream}};
+                    keepalive 64;
+                    keepalive_requests 1000000000;
+                }
+                server {
+                    listen {{Port}} backlog=4096;
+                    location / {
+                        proxy_pass http://next;
+                        proxy_http_version 1.1;
+                        proxy_set_header Connection "";
+                    }
+                }
+            }
+
+            """);
+        RunProxy(ClientSpace, "proxy", new Launch("nginx", ["-e", "stderr", "-g", "daemon off;", "-c", File("conf")], "-v", Port));
+    }
+}
+
+/// <summary>One of the two request paths that were to choose from, with authorization, a route and metrics.</summary>
+internal sealed class CandidateSubject(SubjectEntry entry, Surroundings surroundings, string candidate) : HttpSubject(entry, surroundings)
+{
+    protected override Task StartProxiesAsync()
+    {
+        RunProxy(ClientSpace, "proxy", new Launch(Children.Self, [candidate, $"0.0.0.0:{Port}", Upstream], "--help", Port));
+        return Task.CompletedTask;
+    }
+}

@@ -173,7 +173,10 @@ public sealed class WdsDecoder
         address.HasLength && address.Length != (uint)address.Address.Length * 8;
 
     private ImmutableArray<PortMapping> Ports(IEnumerable<Wds.Port> ports, string field) =>
-        _ports.Intern([.. ports.Select(port => new PortMapping(Port(port.ServicePort, field), Port(port.TargetPort, field)))]);
+        _ports.Intern([.. ports.Select(port => new PortMapping(
+            Port(port.ServicePort, field), Port(port.TargetPort, field), Protocol(port.AppProtocol)))]);
+
+    private static AppProtocol Protocol(Wds.AppProtocol from) => from <= Wds.AppProtocol.Tls ? (AppProtocol)from : AppProtocol.Unknown;
 
     private static ApplicationTunnel? ApplicationTunnel(Wds.ApplicationTunnel? from) => from is null
         ? null

@@ -43,10 +43,33 @@ public sealed record GatewayAddress
 /// <param name="Weight">Its share; 0 takes nothing.</param>
 public readonly record struct WeightedWaypoint(GatewayAddress Gateway, uint Weight);
 
+/// <summary>What a service declares to be spoken on a port. Unknown values of later versions count as <see cref="Unknown"/>.</summary>
+public enum AppProtocol : byte
+{
+    /// <summary>Nothing is declared: what comes is looked at.</summary>
+    Unknown,
+
+    /// <summary>HTTP; version 1.1, but what comes may be version 2 with prior knowledge.</summary>
+    Http11,
+
+    /// <summary>HTTP/2 without TLS.</summary>
+    Http2,
+
+    /// <summary>gRPC, over HTTP/2 without TLS.</summary>
+    Grpc,
+
+    /// <summary>Bytes.</summary>
+    Tcp,
+
+    /// <summary>TLS of the application's own: bytes, to us.</summary>
+    Tls,
+}
+
 /// <summary>A port of a service and the port of an endpoint that serves it.</summary>
 /// <param name="ServicePort">The port that clients name.</param>
 /// <param name="TargetPort">The port of the endpoint; 0 where each endpoint has its own (a named port).</param>
-public readonly record struct PortMapping(ushort ServicePort, ushort TargetPort)
+/// <param name="Protocol">What is spoken there, for whoever looks into it.</param>
+public readonly record struct PortMapping(ushort ServicePort, ushort TargetPort, AppProtocol Protocol = AppProtocol.Unknown)
 {
     /// <summary>The target of a service port in a list, or null where the list does not have the port.</summary>
     public static ushort? Find(ReadOnlySpan<PortMapping> ports, ushort servicePort)

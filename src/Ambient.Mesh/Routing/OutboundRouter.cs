@@ -142,7 +142,7 @@ public static class OutboundRouter
         return WithAddress(decision, AddressChoice.Choose(chosen.Workload, chosen.Service, family), chosen.Port);
     }
 
-    private static OutboundDecision ToNetwork(
+    internal static OutboundDecision ToNetwork(
         MeshSnapshot mesh, in OutboundRequest request, Service service, Workload endpoint, GatewayAddress? waypoint, Random random)
     {
         if (endpoint.NetworkGateway is not { } gateway)
@@ -177,7 +177,7 @@ public static class OutboundRouter
             chosen.Port);
     }
 
-    private static OutboundDecision ToEndpoint(in OutboundRequest request, in ChosenEndpoint upstream)
+    internal static OutboundDecision ToEndpoint(in OutboundRequest request, in ChosenEndpoint upstream)
     {
         var workload = upstream.Workload;
         var address = AddressChoice.Choose(workload, upstream.Service, request.Destination.Address);
@@ -227,7 +227,7 @@ public static class OutboundRouter
         && client.Identity == request.Source.Identity
         && GatewayLookup.IsBehind(mesh, waypoint, client);
 
-    private static OutboundDecision Passthrough(in OutboundRequest request, Service? service) => new()
+    internal static OutboundDecision Passthrough(in OutboundRequest request, Service? service) => new()
     {
         Kind = OutboundKind.Passthrough,
         Request = request,
@@ -236,7 +236,7 @@ public static class OutboundRouter
         DialPort = request.Destination.Port,
     };
 
-    private static OutboundDecision NoUpstream(MeshSnapshot mesh, in OutboundRequest request, Service service)
+    internal static OutboundDecision NoUpstream(MeshSnapshot mesh, in OutboundRequest request, Service service)
     {
         var all = mesh.EndpointsOf(service.Key).Count;
         var port = request.Destination.Port;
@@ -248,7 +248,7 @@ public static class OutboundRouter
         return Refuse(request, RefusalReason.NoHealthyUpstream, detail, service) with { Endpoints = all };
     }
 
-    private static OutboundDecision Refuse(in OutboundRequest request, RefusalReason reason, string detail, Service? service = null) => new()
+    internal static OutboundDecision Refuse(in OutboundRequest request, RefusalReason reason, string detail, Service? service = null) => new()
     {
         Kind = OutboundKind.Refused,
         Request = request,

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Ambient.Hbone;
@@ -30,14 +31,20 @@ internal sealed class Counted : IRelayCounter
 }
 
 /// <summary>
-/// Applications with ordinary sockets at both ends of the whole way: client ─ socket ─ relay ─ tunnel ─ relay ─ socket ─ server.
+/// Applications with ordinary sockets at both ends of the whole way: client ─ socket ─ relay ─ tunnel ─ relay ─ socket ─ server. With a
+/// waypoint there are two tunnels, and a relay between them.
 /// </summary>
 public abstract class RelayPath : ProxyFixture
 {
     private readonly Socket _applicationListener = NewSocket();
     private TestServer? _server;
+    private TestServer? _waypoint;
+    private Tunnel? _onward;
     private Tunnel? _tunnel;
     private TcpSocket? _capture;
+
+    /// <summary>Whether a waypoint stands between.</summary>
+    protected virtual bool HasWaypoint => false;
 
     internal Tunnel Tunnel => _tunnel!;
 
@@ -70,6 +77,16 @@ public abstract class RelayPath : ProxyFixture
                 await _tunnel.DisposeAsync();
             }
 
+            if (_onward is not null)
+            {
+                await _onward.DisposeAsync();
+            }
+
+            if (_waypoint is not null)
+            {
+                await _waypoint.DisposeAsync();
+            }
+
             if (_server is not null)
             {
                 await _server.DisposeAsync();
@@ -87,6 +104,12 @@ public abstract class RelayPath : ProxyFixture
     });
 
     private readonly Queue<Way> _waiting = new();
+
+    /// <summary>What came of connections that passed the waypoint.</summary>
+    internal ConcurrentQueue<RelayEnd> WaypointEnds { get; } = new();
+
+    /// <summary>What moved through the waypoint, all of the test.</summary>
+    internal Counted WaypointCount { get; } = new();
 
     internal static Socket NewSocket() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 
@@ -107,8 +130,22 @@ public abstract class RelayPath : ProxyFixture
             way.Inbound = RelayAsync(socket, stream, false, way.InboundCount);
             way.InboundEnd.SetResult(await way.Inbound);
         });
-        _tunnel = await DialAsync(_server.Address);
+        if (HasWaypoint)
+        {
+            _onward = await DialAsync(_server.Address);
+            _waypoint = Serve(PassOnAsync);
+        }
+
+        _tunnel = await DialAsync((_waypoint ?? _server).Address);
         _capture = Listen();
+    }
+
+    private async Task PassOnAsync(Tunnel tunnel, Http2Stream client)
+    {
+        using var server = _onward!.Connection.Open(RequestHeaders.Connect(client.Request.Authority!));
+        Assert.Equal(200, (await server.ResponseAsync()).Status);
+        client.Respond(200, [], endStream: false);
+        WaypointEnds.Enqueue(await StreamRelay.RunAsync(client, server, WaypointCount));
     }
 
     private static async Task<RelayEnd> RelayAsync(TcpSocket socket, Http2Stream stream, bool isClient, Counted counted)

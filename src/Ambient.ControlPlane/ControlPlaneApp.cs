@@ -60,8 +60,8 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
         var readiness = new Readiness();
         var synced = readiness.Register("the cluster's resources");
 
-        // 2. Cluster to configuration.
-        var store = new ResourceStore(ResourceTypes.Address, ResourceTypes.Authorization);
+        // 2. Cluster to configuration. What waypoints get is pushed from the policies up, so that none serves what it cannot judge yet.
+        var store = new ResourceStore(ResourceTypes.Address, ResourceTypes.Authorization, ResourceTypes.WaypointAuthorization, ResourceTypes.WaypointService, ResourceTypes.Waypoint);
         _feed = new MeshFeed(client, options.Mesh, options.Feed, store, new FeedMetrics(metrics, DebugPages.Version, time), _loggers.CreateLogger("feed"), time);
         _feed.Synced += synced.Ready;
 
@@ -100,7 +100,7 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
             new DeltaServerMetrics(metrics),
             new DeltaServerOptions { IsRelated = (resource, node, names) => XdsService.IsRelated(_feed.Addresses, resource, node, names) },
             time);
-        var xds = new XdsService(streams, callers, options.CheckNodeIdentity, _loggers.CreateLogger("xds"));
+        var xds = new XdsService(streams, callers, _feed.Waypoints.Find, options.CheckNodeIdentity, _loggers.CreateLogger("xds"));
         _secure = new GrpcServer([new GrpcListener(options.SecureAddress, _ => ValueTask.FromResult(_certificate.Current()))], _loggers)
             .Duplex(GrpcMethods.DeltaAggregatedResources, xds.ServeAsync, DeltaServer.MaxReceiveBytes)
             .Unary(GrpcMethods.CreateCertificate, certificates.CreateAsync);

@@ -3,6 +3,7 @@ using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
+using Proto = Ambient.Api.Waypoints;
 
 namespace Ambient.ControlPlane.Derivation;
 
@@ -12,6 +13,15 @@ internal sealed class MeshChanges
     public Dictionary<string, Address?> Addresses { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, Authorization?> Authorizations { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Waypoints, by the keys of their Gateways.</summary>
+    public Dictionary<string, Waypoint?> Waypoints { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, Scoped<Proto.Waypoint>?> WaypointResources { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, Scoped<Proto.Service>?> WaypointServices { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, Scoped<Proto.Authorization>?> WaypointAuthorizations { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Policies whose condition may have to be written anew.</summary>
     public Dictionary<string, ConvertedPolicy?> Policies { get; } = new(StringComparer.Ordinal);

@@ -4,6 +4,7 @@ using Ambient.Api.Security;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
 
@@ -40,7 +41,9 @@ internal sealed class MeshModel
 
         _slicesByService = Inputs.EndpointSlices.IndexBy(slice => EndpointWorkloads.ServiceKey(slice) ?? "");
         _namedPods = new Derived<EndpointSlice, NamedPod>(_graph, Inputs.EndpointSlices, NamedPodsOf).IndexBy(pod => pod.PodKey);
-        _waypoints = new WaypointResolver(new Derived<Gateway, Waypoint>(_graph, Inputs.Gateways, WaypointOf), settings);
+        var waypoints = new Derived<Gateway, Waypoint>(_graph, Inputs.Gateways, WaypointOf);
+        waypoints.Changed += change => _changes.Waypoints[change.Key] = change.New;
+        _waypoints = new WaypointResolver(waypoints, settings);
         Policies = new Derived<Accepted<AuthorizationPolicy>, ConvertedPolicy>(_graph, Inputs.AuthorizationPolicies.Accepted, PolicyOf);
         _policiesByNamespace = Policies.IndexBy(policy => policy.Source.Metadata.Namespace ?? "");
         Policies.Changed += change =>
@@ -57,6 +60,9 @@ internal sealed class MeshModel
         bound.Changed += change => _changes.Bindings[change.Key] = change.New;
         _services = new Derived<BoundService, Address>(_graph, bound, AddressOf);
         Publish(_services);
+        var hosts = new Derived<Service, MeshHost>(_graph, Inputs.Services, HostOf);
+        var bindings = new Derived<BoundService, HostBinding>(_graph, bound, BindingOf);
+        Publish(new WaypointModel(_graph, Inputs, waypoints, hosts, bindings, settings));
         var attachments = new PolicyAttachments(bound, Inputs.Gateways, Inputs.GatewayClasses, settings);
         new Derived<Accepted<AuthorizationPolicy>, PolicyAttachment>(
             _graph,
@@ -104,6 +110,31 @@ internal sealed class MeshModel
 
     private void Publish(Collection<Address> collection) =>
         collection.Changed += change => _changes.Addresses[change.Key] = change.New;
+
+    private void Publish(WaypointModel model)
+    {
+        model.Waypoints.Changed += change => _changes.WaypointResources[change.Key] = change.New;
+        model.Services.Changed += change => _changes.WaypointServices[change.Key] = change.New;
+        model.Authorizations.Changed += change => _changes.WaypointAuthorizations[change.Key] = change.New;
+    }
+
+    private IEnumerable<(string, MeshHost)> HostOf(Service service, Reads reads)
+    {
+        if (ServiceAddresses.IsPublished(service))
+        {
+            var host = new MeshHost(
+                service.Metadata.Namespace ?? "",
+                ServiceAddresses.Hostname(service, _settings),
+                new((service.Spec!.Ports ?? []).Select(port => (uint)port.Port)));
+            yield return (host.Key, host);
+        }
+    }
+
+    private IEnumerable<(string, HostBinding)> BindingOf(BoundService bound, Reads reads)
+    {
+        var key = ServiceAddresses.Name(bound.Source, _settings);
+        yield return (key, new HostBinding(key, bound.Binding.Waypoint));
+    }
 
     private IEnumerable<(string, NamedPod)> NamedPodsOf(EndpointSlice slice, Reads reads)
     {

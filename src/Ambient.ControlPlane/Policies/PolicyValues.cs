@@ -58,6 +58,20 @@ internal static class PolicyValues
         return match.ServiceAccount.Length > 0;
     }
 
+    /// <summary>Whether a path is a template: segments, of which <c>{*}</c> is any one and <c>{**}</c> any number.</summary>
+    public static bool IsTemplate(string path) => path.Contains("{*}", StringComparison.Ordinal) || path.Contains("{**}", StringComparison.Ordinal);
+
+    /// <summary>What is wrong with a template; null for nothing.</summary>
+    public static string? TemplateProblem(string path)
+    {
+        var segments = path.Split('/');
+        var wild = segments.Where(segment => segment.Contains('*', StringComparison.Ordinal) || segment.Contains('{', StringComparison.Ordinal)).ToList();
+        return wild.FirstOrDefault(segment => segment is not ("{*}" or "{**}")) is { } mixed ? $"'{mixed}' is no whole segment {{*}} or {{**}}"
+            : wild.Count(segment => segment == "{**}") > 1 ? "{**} may stand in it once"
+            : segments.SkipWhile(segment => segment != "{**}").Skip(1).Any(segment => segment is "{*}") ? "{*} may not stand after {**}"
+            : null;
+    }
+
     /// <summary>.NET also reads "10.1" and "0x0a000001" as IPv4 addresses; nobody means them.</summary>
     private static bool IsCanonical(IPAddress address, string text) =>
         address.AddressFamily != AddressFamily.InterNetwork || text.Split('/')[0] == address.ToString();

@@ -15,7 +15,8 @@ internal static class TrustDomains
     /// <summary>Forbidden principals that mean the same; null where none do.</summary>
     public static IReadOnlyList<string>? AsNotPrincipals(RuleSource source) => Said(source.NotTrustDomains);
 
-    private static string[]? Said(IReadOnlyList<string>? trustDomains)
+    /// <summary>Principals of some trust domains; null where none mean the same.</summary>
+    public static IReadOnlyList<string>? Said(IReadOnlyList<string>? trustDomains)
     {
         if (trustDomains is null)
         {

@@ -87,6 +87,9 @@ internal sealed class MeshFeed
     /// <summary>Policies, with what is to be said about each.</summary>
     public Latest<ConvertedPolicy> Policies { get; } = new();
 
+    /// <summary>Waypoints, by the keys of their Gateways.</summary>
+    public Latest<Waypoint> Waypoints { get; } = new();
+
     /// <summary>Services, with their waypoints.</summary>
     public Latest<BoundService> Bindings { get; } = new();
 
@@ -164,12 +167,16 @@ internal sealed class MeshFeed
 
         _store.Apply(
             Change(ResourceTypes.Address, changes.Addresses, AliasesOf),
-            Change(ResourceTypes.Authorization, changes.Authorizations, _ => []));
+            Change(ResourceTypes.Authorization, changes.Authorizations, _ => []),
+            Change(ResourceTypes.WaypointAuthorization, changes.WaypointAuthorizations),
+            Change(ResourceTypes.WaypointService, changes.WaypointServices),
+            Change(ResourceTypes.Waypoint, changes.WaypointResources));
         if (changes.Addresses.Count + changes.Authorizations.Count > 0)
         {
             Log.Published(_logger, changes.Addresses.Count, changes.Authorizations.Count, changes.Derivations);
         }
 
+        Waypoints.Take(changes.Waypoints);
         Policies.Take(changes.Policies);
         Bindings.Take(changes.Bindings);
         Attachments.Take(changes.Attachments);
@@ -196,6 +203,17 @@ internal sealed class MeshFeed
         }
 
         return new ResourceChange(type, updates, removals);
+    }
+
+    private static ResourceChange Change<T>(string type, Dictionary<string, Scoped<T>?> changes)
+        where T : class, IMessage
+    {
+        var updates = changes.Values.OfType<Scoped<T>>().Select(scoped =>
+        {
+            var bytes = scoped.Resource.ToByteString();
+            return new DeltaResource(scoped.Name, ContentVersion.Of(bytes.Span), type, bytes, scope: scoped.Scope);
+        });
+        return new ResourceChange(type, [.. updates], [.. changes.Where(change => change.Value is null).Select(change => change.Key)]);
     }
 
     /// <summary>The addresses by which a client may ask for a workload or a service: <c>network/address</c>.</summary>

@@ -1,5 +1,7 @@
 using Ambient.Api.Discovery;
 using Ambient.ControlPlane.Authority;
+using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Waypoints;
 using Ambient.Xds.Delta;
 using Ambient.Xds.Grpc;
 using Microsoft.Extensions.Logging;
@@ -8,7 +10,8 @@ using Address = Ambient.Api.Workloads.Address;
 namespace Ambient.ControlPlane.Serving;
 
 /// <summary>Delta discovery for callers that have shown who they are, and for whom runs beside us.</summary>
-internal sealed class XdsService(DeltaServer server, TokenAuthenticator authenticator, bool checkNode, ILogger logger)
+internal sealed class XdsService(
+    DeltaServer server, TokenAuthenticator authenticator, Func<string, Waypoint?> waypoint, bool checkNode, ILogger logger)
 {
     /// <summary>For the TLS port: the token's service account must be the one that the node claims to run as.</summary>
     public async Task ServeAsync(
@@ -22,13 +25,15 @@ internal sealed class XdsService(DeltaServer server, TokenAuthenticator authenti
                 Log.NodeRefused(logger, node.Id, caller, context.Peer, why);
                 throw new GrpcException(GrpcStatus.Unauthenticated, $"authorization failed: {why}");
             }
+
+            return ScopeOf(node, caller, context);
         });
     }
 
     /// <summary>For the plaintext port, which listens on loopback only.</summary>
     public Task ServeLocalAsync(
         MessageReader<DeltaDiscoveryRequest> requests, MessageWriter<DeltaDiscoveryResponse> responses, ServerCallContext context) =>
-        server.ServeAsync(requests, responses, context);
+        server.ServeAsync(requests, responses, context, node => WaypointKey(node) is { } key ? new ResourceScope(key) : ResourceScope.Shared);
 
     /// <summary>What a client that asks by name gets besides: workloads of the services it named, and those on its own node.</summary>
     public static bool IsRelated(IReadOnlyDictionary<string, Address> addresses, DeltaResource resource, Node node, IReadOnlySet<string> names) =>
@@ -50,6 +55,40 @@ internal sealed class XdsService(DeltaServer server, TokenAuthenticator authenti
             ? null
             : $"the node runs as {account}, the caller is {caller.Identity.ServiceAccount}";
     }
+
+    /// <summary>
+    /// What a node may see beside the mesh: as a waypoint, that which is for its Gateway. Whose it is follows from the token: another's
+    /// service account gets nothing, whatever the node says.
+    /// </summary>
+    private ResourceScope ScopeOf(Node node, Caller caller, ServerCallContext context)
+    {
+        if (WaypointKey(node) is not { } key)
+        {
+            return ResourceScope.Shared;
+        }
+
+        if (waypoint(key) is not { } known)
+        {
+            throw new GrpcException(GrpcStatus.Unavailable, $"there is no Gateway {key} (yet); try again");
+        }
+
+        if ((known.Namespace, known.Account) != (caller.Identity.Namespace, caller.Identity.ServiceAccount))
+        {
+            var why = $"the pods of Gateway {key} run as {known.Namespace}/{known.Account}";
+            Log.NodeRefused(logger, node.Id, caller, context.Peer, why);
+            throw new GrpcException(GrpcStatus.Unauthenticated, $"authorization failed: {why}");
+        }
+
+        return new ResourceScope(key);
+    }
+
+    /// <summary>The key of the Gateway whose waypoint the node says to be; null where it is none.</summary>
+    internal static string? WaypointKey(Node node) =>
+        node.Id.StartsWith("waypoint~", StringComparison.Ordinal)
+        && Metadata(node, "GATEWAY_NAME") is { } gateway
+        && (Metadata(node, "NAMESPACE") ?? NamespaceOf(node.Id)) is { } ns
+            ? ResourceKey.Of(ns, gateway)
+            : null;
 
     private static string? Metadata(Node node, string key) =>
         node.Metadata?.Fields.TryGetValue(key, out var value) == true && value.StringValue.Length > 0 ? value.StringValue : null;

@@ -6,7 +6,8 @@ namespace Ambient.ControlPlane.Waypoints;
 /// <summary>Where the traffic of a service or workload goes, and what is to be said about it.</summary>
 /// <param name="Address">The waypoint; null for none.</param>
 /// <param name="Condition">The condition <see cref="BindingCondition.Type"/>; null where nobody asked for a waypoint.</param>
-internal sealed record Binding(GatewayAddress? Address, BindingCondition? Condition)
+/// <param name="Waypoint">The key of the waypoint's Gateway, also while traffic may pass it by; null for none.</param>
+internal sealed record Binding(GatewayAddress? Address, BindingCondition? Condition, string? Waypoint = null)
 {
     public static readonly Binding None = new(null, null);
 }

@@ -41,6 +41,15 @@ internal sealed record Waypoint
     /// <summary>Who may attach, from the HBONE listener; null for its own namespace.</summary>
     public RouteNamespaces? Allowed { get; init; }
 
+    /// <summary>Its class: policies of the root namespace may be for all waypoints of one.</summary>
+    public required string ClassName { get; init; }
+
+    /// <summary>The service account that its own pods run as; who asks for its configuration must be it.</summary>
+    public required string Account { get; init; }
+
+    /// <summary>Whether it takes tunnels at all; other Gateways are none of the mesh's.</summary>
+    public bool IsMesh { get; init; }
+
     public string Key => ResourceKey.Of(Namespace, Name);
 
     public static Waypoint Of(Gateway gateway, GatewayClass? gatewayClass, string network, MeshSettings settings)
@@ -61,7 +70,10 @@ internal sealed record Waypoint
             ServiceAccount = account,
             FailsOpen = gateway.Metadata.Annotation(Annotations.WaypointFailOpen) == "true",
             Created = gateway.Metadata.CreationTimestamp ?? DateTimeOffset.MaxValue,
-            Allowed = gateway.Spec?.Listeners?.FirstOrDefault(IsMesh)?.AllowedRoutes?.Namespaces,
+            Allowed = gateway.Spec?.Listeners?.FirstOrDefault(TakesTunnels)?.AllowedRoutes?.Namespaces,
+            ClassName = gateway.Spec?.GatewayClassName ?? "",
+            Account = WaypointObjects.AccountOf(gateway),
+            IsMesh = gateway.Spec?.GatewayClassName == WaypointObjects.ClassName || gateway.Spec?.Listeners?.Any(TakesTunnels) == true,
         };
     }
 
@@ -73,7 +85,7 @@ internal sealed record Waypoint
         _ => ns == Namespace,
     };
 
-    private static bool IsMesh(Listener listener) => listener is { Protocol: "HBONE", Port: Ports.Hbone };
+    private static bool TakesTunnels(Listener listener) => listener is { Protocol: "HBONE", Port: Ports.Hbone };
 
     private static GatewayAddress? AddressOf(Gateway gateway, string network)
     {

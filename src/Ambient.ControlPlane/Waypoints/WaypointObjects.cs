@@ -28,13 +28,16 @@ internal static partial class WaypointObjects
     public static bool IsDeployed(Gateway gateway) =>
         gateway.Spec?.GatewayClassName == ClassName && gateway.Spec.Addresses?.Any(address => address.Type == "Hostname") != true;
 
+    /// <summary>The service account of a Gateway's pods.</summary>
+    public static string AccountOf(Gateway gateway) => gateway.Metadata.Annotation(AccountAnnotation) ?? gateway.Metadata.Name;
+
     public static IReadOnlyList<JsonObject> Of(Gateway gateway, string network, MeshSettings mesh)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["NAME"] = gateway.Metadata.Name,
             ["NAMESPACE"] = gateway.Metadata.Namespace ?? "",
-            ["ACCOUNT"] = gateway.Metadata.Annotation(AccountAnnotation) ?? gateway.Metadata.Name,
+            ["ACCOUNT"] = AccountOf(gateway),
             ["IMAGE"] = mesh.WaypointImage,
             ["REVISION"] = mesh.Revision,
             ["SYSTEM"] = mesh.RootNamespace,

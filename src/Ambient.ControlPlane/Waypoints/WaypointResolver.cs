@@ -106,9 +106,8 @@ internal sealed class WaypointResolver(Collection<Waypoint> waypoints, MeshSetti
         var home = labelled.Label(Labels.UseWaypointNamespace) is { Length: > 0 } other ? other : own;
         if (reads.Get(waypoints, ResourceKey.Of(home, name)) is not { } waypoint)
         {
-            return settings.WaypointsFailOpen
-                ? new Binding(null, Missing($"{home}/{name}", passes: true))
-                : new Binding(Expected(home, name), Missing($"{home}/{name}", passes: false));
+            var passes = settings.WaypointsFailOpen;
+            return new Binding(passes ? null : Expected(home, name), Missing($"{home}/{name}", passes), $"{home}/{name}");
         }
 
         if (!Takes(waypoint, traffic))
@@ -135,12 +134,12 @@ internal sealed class WaypointResolver(Collection<Waypoint> waypoints, MeshSetti
     {
         if (waypoint.Address is { } address)
         {
-            return new Binding(address, new BindingCondition(true, BindingCondition.Accepted, $"Successfully attached to waypoint {waypoint.Key}"));
+            return new Binding(address, new BindingCondition(true, BindingCondition.Accepted, $"Successfully attached to waypoint {waypoint.Key}"), waypoint.Key);
         }
 
         var passes = waypoint.FailsOpen || settings.WaypointsFailOpen;
         return new Binding(passes ? null : waypoint.Expected, new BindingCondition(
-            false, BindingCondition.NotReady, $"Waypoint {waypoint.Key} is not ready; until it is, {Consequence(passes)}."));
+            false, BindingCondition.NotReady, $"Waypoint {waypoint.Key} is not ready; until it is, {Consequence(passes)}."), waypoint.Key);
     }
 
     private static Binding Unbound(string reason, string message) => new(null, new BindingCondition(false, reason, message));

@@ -10,14 +10,23 @@ public sealed class DeltaResource
     /// <summary>
     /// Takes an encoded resource. An empty <paramref name="version"/> means that clients get it again at every reconnect.
     /// </summary>
-    public DeltaResource(string name, string version, string typeUrl, ByteString value, IReadOnlyList<string>? aliases = null)
+    public DeltaResource(
+        string name, string version, string typeUrl, ByteString value, IReadOnlyList<string>? aliases = null, ResourceScope? scope = null)
     {
         Aliases = aliases ?? [];
+        Scope = scope ?? ResourceScope.Shared;
+        Key = Scope.KeyOf(name);
         Wire = new Resource { Name = name, Version = version, Resource_ = new Any { TypeUrl = typeUrl, Value = value } };
     }
 
     /// <summary>The name under which it is known.</summary>
     public string Name => Wire.Name;
+
+    /// <summary>Whose it is.</summary>
+    public ResourceScope Scope { get; }
+
+    /// <summary>The key under which a store keeps it.</summary>
+    public string Key { get; }
 
     /// <summary>Changes whenever the content does; see <see cref="ContentVersion"/>.</summary>
     public string Version => Wire.Version;

@@ -40,11 +40,12 @@ public sealed class DeltaServer(
 
     /// <summary>
     /// Serves one stream until the client ends it; the handler for <see cref="GrpcMethods.DeltaAggregatedResources"/>.
-    /// Authenticate before; <paramref name="admit"/> sees the client's node once and throws a <see cref="GrpcException"/> to refuse it.
+    /// Authenticate before; <paramref name="admit"/> sees the client's node once and says in which scope it is, beside the shared one, or throws
+    /// a <see cref="GrpcException"/> to refuse it.
     /// </summary>
     public async Task ServeAsync(
         MessageReader<DeltaDiscoveryRequest> requests, MessageWriter<DeltaDiscoveryResponse> responses, ServerCallContext context,
-        Action<Node>? admit = null)
+        Func<Node, ResourceScope>? admit = null)
     {
         if (!store.IsSynced)
         {

@@ -16,6 +16,9 @@ public sealed record DeltaServerOptions
     {
         [ResourceTypes.Address] = "wds",
         [ResourceTypes.Authorization] = "wads",
+        [ResourceTypes.Waypoint] = "waypoint",
+        [ResourceTypes.WaypointService] = "waypoint_service",
+        [ResourceTypes.WaypointAuthorization] = "waypoint_authorization",
     };
 
     /// <summary>Most streams at a time. A node has one; ten thousand are twice the nodes that Kubernetes supports.</summary>
@@ -31,7 +34,7 @@ public sealed record DeltaServerOptions
     public int MaxNamesPerStream { get; init; } = 100_000;
 }
 
-/// <summary>The types of resources that a node proxy asks for.</summary>
+/// <summary>The types of resources that node proxies ask for, and those that only waypoints do.</summary>
 public static class ResourceTypes
 {
     /// <summary>Workloads and services.</summary>
@@ -39,4 +42,13 @@ public static class ResourceTypes
 
     /// <summary>Authorization policies of layer 4.</summary>
     public const string Authorization = "type.googleapis.com/istio.security.Authorization";
+
+    /// <summary>The waypoint itself.</summary>
+    public const string Waypoint = "type.googleapis.com/ambient.waypoint.v1.Waypoint";
+
+    /// <summary>Routes and traffic policies of the services that a waypoint serves or sends to.</summary>
+    public const string WaypointService = "type.googleapis.com/ambient.waypoint.v1.Service";
+
+    /// <summary>Authorization policies of layer 7.</summary>
+    public const string WaypointAuthorization = "type.googleapis.com/ambient.waypoint.v1.Authorization";
 }

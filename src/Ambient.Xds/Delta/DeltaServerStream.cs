@@ -15,11 +15,12 @@ internal sealed class DeltaServerStream(
     TimeProvider time,
     MessageWriter<DeltaDiscoveryResponse> responses,
     string peer,
-    Action<Node>? admit)
+    Func<Node, ResourceScope>? admit)
 {
     private readonly Dictionary<string, Subscription> _subscriptions = new(StringComparer.Ordinal);
     private readonly Guid _id = Guid.NewGuid();
     private Node? _node;
+    private ResourceScope _scope = ResourceScope.Shared;
     private long _sent;
     private ImmutableList<DeltaStreamStatus> _status = [];
 
@@ -98,7 +99,7 @@ internal sealed class DeltaServerStream(
             throw new GrpcException(GrpcStatus.InvalidArgument, "the first request of a stream must have a node with an id");
         }
 
-        admit?.Invoke(request.Node);
+        _scope = admit?.Invoke(request.Node) ?? ResourceScope.Shared;
         _node = request.Node;
         Log.StreamOpened(logger, NodeId, Peer);
     }
@@ -121,7 +122,7 @@ internal sealed class DeltaServerStream(
             Add(subscription, named);
         }
 
-        var wanted = subscription.Wildcard ? resources.Values : Select(subscription, resources, named);
+        var wanted = subscription.Wildcard ? Visible(resources) : Select(subscription, resources, named);
         var updates = wanted.Where(resource =>
             resource.Version.Length == 0 || !held.TryGetValue(resource.Name, out var version) || version != resource.Version);
         await RespondAsync(subscription, now, [.. updates], Missing(named, resources), cancellation);
@@ -177,7 +178,7 @@ internal sealed class DeltaServerStream(
 
         var now = store.Current;
         var resources = now[request.TypeUrl];
-        var updates = becomesWildcard ? resources.Values : Select(subscription, resources, added);
+        var updates = becomesWildcard ? Visible(resources) : Select(subscription, resources, added);
 
         // This answers names; what changed meanwhile in others is still to be pushed.
         await RespondAsync(subscription, null, [.. updates], Missing(added, resources), cancellation);
@@ -194,14 +195,19 @@ internal sealed class DeltaServerStream(
                 continue;
             }
 
-            var names = store.ChangedNames(typeUrl, subscription.Generation, now.Generation) ?? throw new GrpcException(
+            var keys = store.ChangedNames(typeUrl, subscription.Generation, now.Generation) ?? throw new GrpcException(
                 GrpcStatus.Unavailable, "transport is closing: the client fell behind; it gets what it missed when it connects again");
             var resources = now[typeUrl];
             var updates = new List<DeltaResource>();
             var removals = new List<string>();
-            foreach (var name in names)
+            foreach (var key in keys)
             {
-                if (!resources.TryGetValue(name, out var resource))
+                if (_scope.NameOf(key) is not { } name)
+                {
+                    continue;
+                }
+
+                if (!resources.TryGetValue(key, out var resource))
                 {
                     if (subscription.Wildcard || subscription.Names.Contains(name))
                     {
@@ -267,20 +273,25 @@ internal sealed class DeltaServerStream(
         }
 
         // A name may be an alias, and what is related is found only by looking: one pass over everything.
-        return resources.Values.Where(resource =>
+        return Visible(resources).Where(resource =>
             names.Contains(resource.Name) || resource.Aliases.Any(names.Contains) || IsRelated(subscription, resource));
     }
+
+    private IEnumerable<DeltaResource> Visible(ImmutableDictionary<string, DeltaResource> resources) =>
+        resources.Values.Where(resource => _scope.Sees(resource.Scope));
 
     private bool IsRelated(Subscription subscription, DeltaResource resource) =>
         options.IsRelated is not null && options.IsRelated(resource, _node!, subscription.Names);
 
     /// <summary>Names that stand for nothing. Aliases of what there is are not missing.</summary>
-    private static List<string> Missing(HashSet<string> names, ImmutableDictionary<string, DeltaResource> resources)
+    private List<string> Missing(HashSet<string> names, ImmutableDictionary<string, DeltaResource> resources)
     {
-        var missing = names.Where(name => !resources.ContainsKey(name)).ToHashSet(StringComparer.Ordinal);
+        var missing = names
+            .Where(name => !resources.ContainsKey(_scope.KeyOf(name)) && !(resources.TryGetValue(name, out var shared) && _scope.Sees(shared.Scope)))
+            .ToHashSet(StringComparer.Ordinal);
         if (missing.Count > 0)
         {
-            foreach (var resource in resources.Values)
+            foreach (var resource in Visible(resources))
             {
                 missing.ExceptWith(resource.Aliases);
             }

@@ -16,7 +16,7 @@ public sealed class ResourceSnapshot
     /// <summary>Grows by one with every change.</summary>
     public long Generation { get; }
 
-    /// <summary>The resources of a type by name.</summary>
+    /// <summary>The resources of a type by key.</summary>
     public ImmutableDictionary<string, DeltaResource> this[string typeUrl] => _types[typeUrl];
 
     internal bool Has(string typeUrl) => _types.ContainsKey(typeUrl);

@@ -5,7 +5,7 @@ namespace Ambient.Xds.Delta;
 /// <summary>What changes in one type at once.</summary>
 /// <param name="TypeUrl">The type.</param>
 /// <param name="Updates">New and changed resources; those that are as before cost nothing.</param>
-/// <param name="Removals">Names that are no longer; unknown ones are ignored.</param>
+/// <param name="Removals">Keys (<see cref="ResourceScope.KeyOf"/>) that are no longer; unknown ones are ignored.</param>
 public sealed record ResourceChange(string TypeUrl, IReadOnlyCollection<DeltaResource> Updates, IReadOnlyCollection<string> Removals);
 
 /// <summary>
@@ -86,7 +86,7 @@ public sealed class ResourceStore
         }
     }
 
-    /// <summary>The names of a type that changed after one generation and until another; null if that is forgotten.</summary>
+    /// <summary>The keys of a type's resources that changed after one generation and until another; null if that is forgotten.</summary>
     internal IReadOnlyCollection<string>? ChangedNames(string typeUrl, long after, long until)
     {
         lock (_lock)
@@ -124,18 +124,18 @@ public sealed class ResourceStore
         var changed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var update in change.Updates)
         {
-            if (!resources.TryGetValue(update.Name, out var old) || !old.SameAs(update))
+            if (!resources.TryGetValue(update.Key, out var old) || !old.SameAs(update))
             {
-                resources[update.Name] = update;
-                changed.Add(update.Name);
+                resources[update.Key] = update;
+                changed.Add(update.Key);
             }
         }
 
-        foreach (var name in change.Removals)
+        foreach (var key in change.Removals)
         {
-            if (resources.Remove(name))
+            if (resources.Remove(key))
             {
-                changed.Add(name);
+                changed.Add(key);
             }
         }
 

@@ -62,7 +62,7 @@ public sealed class IncrementalDerivationTests
         var changes = _model.Settle();
 
         Assert.Equal((Pods / 100) + 1, changes.Addresses.Count);
-        Assert.Equal(changes.Addresses.Count + 1, changes.Derivations); // and the service's waypoint
+        Assert.Equal(changes.Addresses.Count + 4, changes.Derivations); // and its waypoint, twice, its host, and what waypoints get of it
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class IncrementalDerivationTests
     [Fact]
     public void A_policy_derives_the_pods_that_it_selects_and_its_rules_none()
     {
-        Assert.Equal((Pods / 100) + 2, Policy("a").Derivations); // itself, and whether waypoints take it
+        Assert.Equal((Pods / 100) + 3, Policy("a").Derivations); // itself, whether waypoints take it, and what they get
         var rules = Policy("b");
 
         Assert.Empty(rules.Addresses);

@@ -17,6 +17,10 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
         ["Service"] = "/api/v1/namespaces/{0}/services",
         ["EndpointSlice"] = "/apis/discovery.k8s.io/v1/namespaces/{0}/endpointslices",
         ["AuthorizationPolicy"] = "/apis/security.istio.io/v1/namespaces/{0}/authorizationpolicies",
+        ["GatewayClass"] = "/apis/gateway.networking.k8s.io/v1/gatewayclasses",
+        ["Gateway"] = "/apis/gateway.networking.k8s.io/v1/namespaces/{0}/gateways",
+        ["HTTPRoute"] = "/apis/gateway.networking.k8s.io/v1/namespaces/{0}/httproutes",
+        ["GRPCRoute"] = "/apis/gateway.networking.k8s.io/v1/namespaces/{0}/grpcroutes",
         ["PeerAuthentication"] = "/apis/security.istio.io/v1/namespaces/{0}/peerauthentications",
     };
 

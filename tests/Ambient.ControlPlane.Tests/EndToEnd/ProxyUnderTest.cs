@@ -58,6 +58,22 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         await SendAsync(new DeltaDiscoveryRequest { Node = node, TypeUrl = ResourceTypes.Authorization });
     }
 
+    /// <summary>Opens a stream as a waypoint and asks for everything of some types.</summary>
+    public async Task SubscribeAsWaypointAsync(string ns, string gateway, params string[] types)
+    {
+        _stream = await Channel.DuplexAsync(GrpcMethods.DeltaAggregatedResources);
+        var node = new Ambient.Api.Discovery.Node { Id = $"waypoint~10.8.0.9~{gateway}-1.{ns}~{ns}.svc.cluster.local", Metadata = new Struct() };
+        node.Metadata.Fields["NAMESPACE"] = Value.ForString(ns);
+        node.Metadata.Fields["GATEWAY_NAME"] = Value.ForString(gateway);
+        foreach (var type in types)
+        {
+            await SendAsync(new DeltaDiscoveryRequest { Node = node, TypeUrl = type });
+        }
+    }
+
+    /// <summary>Asks for names of a type, on the stream that is open; all of it without names.</summary>
+    public Task AskAsync(string type, params string[] names) => SendAsync(new DeltaDiscoveryRequest { TypeUrl = type, ResourceNamesSubscribe = { names } });
+
     /// <summary>The next response, which is accepted.</summary>
     public async Task<DeltaDiscoveryResponse> NextAsync(TimeSpan? patience = null)
     {

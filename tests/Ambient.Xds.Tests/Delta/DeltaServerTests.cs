@@ -240,7 +240,7 @@ public sealed class DeltaServerTests
     public async Task Streams_are_refused_with_the_reason(bool synced, string node, GrpcStatus status, string detail)
     {
         await using var served = await ServedStore.StartAsync(
-            admit: node => _ = node.Id == "stranger" ? throw new GrpcException(GrpcStatus.PermissionDenied, "not you") : 0, synced: synced);
+            admit: node => node.Id == "stranger" ? throw new GrpcException(GrpcStatus.PermissionDenied, "not you") : ResourceScope.Shared, synced: synced);
         await using var client = await RawClient.ConnectAsync(served);
         var failure = await Assert.ThrowsAsync<GrpcException>(async () =>
         {

@@ -13,7 +13,7 @@ internal sealed class ServedStore : IAsyncDisposable
 {
     private readonly GrpcServer _grpc;
 
-    private ServedStore(DeltaServerOptions? options, Action<Node>? admit)
+    private ServedStore(DeltaServerOptions? options, Func<Node, ResourceScope>? admit)
     {
         Server = new DeltaServer(Store, NullLoggerFactory.Instance, new DeltaServerMetrics(Metrics), options);
         _grpc = new GrpcServer([new GrpcListener(new IPEndPoint(IPAddress.Loopback, 0))], NullLoggerFactory.Instance)
@@ -28,7 +28,7 @@ internal sealed class ServedStore : IAsyncDisposable
 
     public MetricRegistry Metrics { get; } = new();
 
-    public static async Task<ServedStore> StartAsync(DeltaServerOptions? options = null, Action<Node>? admit = null, bool synced = true)
+    public static async Task<ServedStore> StartAsync(DeltaServerOptions? options = null, Func<Node, ResourceScope>? admit = null, bool synced = true)
     {
         var served = new ServedStore(options, admit);
         if (synced)

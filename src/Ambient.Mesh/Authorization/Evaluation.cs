@@ -37,7 +37,7 @@ internal readonly ref struct Evaluation
     private readonly SpiffeId? _identity;
     private readonly ReadOnlySpan<char> _principal;
 
-    public Evaluation(in ConnectionFacts facts, Span<char> buffer)
+    public Evaluation(scoped in ConnectionFacts facts, Span<char> buffer)
     {
         _source = AddressBits.Of(facts.Source);
         _destination = AddressBits.Of(facts.DestinationAddress);
@@ -142,33 +142,32 @@ internal readonly ref struct Evaluation
 
     private Condition FailingAddress(PolicyMatch match)
     {
-        if (!match.SourceIps.IsEmpty && !Holds(match.SourceIps, _source))
+        if (!match.SourceIps.IsEmpty && !ComesFrom(match.SourceIps))
         {
             return Condition.SourceIps;
         }
 
-        if (Holds(match.NotSourceIps, _source))
+        if (ComesFrom(match.NotSourceIps))
         {
             return Condition.NotSourceIps;
         }
 
-        if (!match.DestinationIps.IsEmpty && !Holds(match.DestinationIps, _destination))
+        if (!match.DestinationIps.IsEmpty && !GoesTo(match.DestinationIps))
         {
             return Condition.DestinationIps;
         }
 
-        return Holds(match.NotDestinationIps, _destination) ? Condition.NotDestinationIps : Condition.None;
+        return GoesTo(match.NotDestinationIps) ? Condition.NotDestinationIps : Condition.None;
     }
 
     private Condition FailingIdentity(PolicyMatch match)
     {
-        var ns = (_identity?.Namespace ?? "").AsSpan();
-        if (!match.Namespaces.IsEmpty && !Holds(match.Namespaces, ns))
+        if (!match.Namespaces.IsEmpty && !HasNamespace(match.Namespaces))
         {
             return Condition.Namespaces;
         }
 
-        if (Holds(match.NotNamespaces, ns))
+        if (HasNamespace(match.NotNamespaces))
         {
             return Condition.NotNamespaces;
         }
@@ -191,10 +190,20 @@ internal readonly ref struct Evaluation
         return HasAccount(match.NotServiceAccounts) ? Condition.NotServiceAccounts : Condition.None;
     }
 
-    /// <summary>Without identity no kind of match holds, not even presence: that is how STRICT mutual TLS is written.</summary>
-    private bool HasPrincipal(ImmutableArray<StringMatch> matches) => _identity is not null && Holds(matches, _principal);
+    /// <summary>Who the identity is; null without one.</summary>
+    public ServiceAccountMatch? Account => _identity is { } id ? new ServiceAccountMatch(id.Namespace, id.ServiceAccount) : null;
 
-    private bool HasAccount(ImmutableArray<ServiceAccountMatch> accounts)
+    public bool ComesFrom(ImmutableArray<Cidr> ranges) => Holds(ranges, _source);
+
+    public bool GoesTo(ImmutableArray<Cidr> ranges) => Holds(ranges, _destination);
+
+    /// <summary>Without identity the namespace is empty.</summary>
+    public bool HasNamespace(ImmutableArray<StringMatch> matches) => Holds(matches, _identity?.Namespace ?? "");
+
+    /// <summary>Without identity no kind of match holds, not even presence: that is how STRICT mutual TLS is written.</summary>
+    public bool HasPrincipal(ImmutableArray<StringMatch> matches) => _identity is not null && Holds(matches, _principal);
+
+    public bool HasAccount(ImmutableArray<ServiceAccountMatch> accounts)
     {
         if (_identity is not { } identity)
         {
@@ -212,7 +221,7 @@ internal readonly ref struct Evaluation
         return false;
     }
 
-    private bool HasPort(ImmutableArray<ushort> ports)
+    public bool HasPort(ImmutableArray<ushort> ports)
     {
         foreach (var port in ports)
         {

@@ -67,7 +67,7 @@ public static class PolicyDecoder
         NotDestinationPorts = Ports(from.NotDestinationPorts, "not_destination_ports"),
     };
 
-    private static ImmutableArray<StringMatch> Strings(IEnumerable<Sec.StringMatch> from, string field) =>
+    internal static ImmutableArray<StringMatch> Strings(IEnumerable<Sec.StringMatch> from, string field) =>
         [.. from.Select(match => match.MatchTypeCase switch
         {
             Sec.StringMatch.MatchTypeOneofCase.Exact => new StringMatch(StringMatchKind.Exact, match.Exact),
@@ -77,10 +77,10 @@ public static class PolicyDecoder
             _ => throw new MeshConfigException($"{field} holds a match of no known kind; exact, prefix, suffix or presence is expected"),
         })];
 
-    private static ImmutableArray<ServiceAccountMatch> Accounts(IEnumerable<Sec.ServiceAccountMatch> from) =>
+    internal static ImmutableArray<ServiceAccountMatch> Accounts(IEnumerable<Sec.ServiceAccountMatch> from) =>
         [.. from.Select(match => new ServiceAccountMatch(match.Namespace, match.ServiceAccount))];
 
-    private static ImmutableArray<Cidr> Ranges(IEnumerable<Sec.Address> from, string field)
+    internal static ImmutableArray<Cidr> Ranges(IEnumerable<Sec.Address> from, string field)
     {
         try
         {
@@ -92,6 +92,6 @@ public static class PolicyDecoder
         }
     }
 
-    private static ImmutableArray<ushort> Ports(IEnumerable<uint> from, string field) =>
+    internal static ImmutableArray<ushort> Ports(IEnumerable<uint> from, string field) =>
         [.. from.Select(port => WdsDecoder.Port(port, field))];
 }

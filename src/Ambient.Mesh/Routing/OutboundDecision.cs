@@ -14,6 +14,9 @@ public readonly record struct OutboundRequest(string Network, Workload Source, I
 {
     /// <summary>Uids of endpoints that were tried for this connection and could not be reached; null at first.</summary>
     public IReadOnlyCollection<string>? Tried { get; init; }
+
+    /// <summary>For a waypoint: what was addressed, which it passes the connection on to; null elsewhere.</summary>
+    public WaypointTarget? Target { get; init; }
 }
 
 /// <summary>What becomes of a captured connection.</summary>

@@ -27,6 +27,11 @@ public static class OutboundRouter
     /// <summary>Decides. The same snapshot, request and random numbers give the same answer.</summary>
     public static OutboundDecision Decide(MeshSnapshot mesh, in OutboundRequest request, Random random)
     {
+        if (request.Target is { } target)
+        {
+            return WaypointRouter.Onward(mesh, target, request, random);
+        }
+
         var (address, port) = (request.Destination.Address, request.Destination.Port);
 
         // 1. Calls to this proxy's own ports would loop.

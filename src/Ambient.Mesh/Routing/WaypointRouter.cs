@@ -85,15 +85,8 @@ public static class WaypointRouter
         return Refuse(Unavailable, $"service {service.Key} has no port {authority.Port}; it has {string.Join(", ", service.Ports.Select(port => port.ServicePort))}");
     }
 
-    /// <summary>
-    /// Chooses the endpoint for a connection that a waypoint passes on as it is. The same answer for the same snapshot, request and random
-    /// numbers.
-    /// </summary>
-    /// <param name="mesh">What is known.</param>
-    /// <param name="target">What was addressed.</param>
-    /// <param name="request">The waypoint as source, the client's address, and the address that was asked for.</param>
-    /// <param name="random">For the choice.</param>
-    public static OutboundDecision Onward(MeshSnapshot mesh, WaypointTarget target, in OutboundRequest request, Random random)
+    /// <summary>Chooses the endpoint for a connection that a waypoint passes on as it is.</summary>
+    internal static OutboundDecision Onward(MeshSnapshot mesh, WaypointTarget target, in OutboundRequest request, Random random)
     {
         if (target.Workload is { } workload)
         {

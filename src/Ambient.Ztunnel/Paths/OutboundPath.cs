@@ -29,15 +29,10 @@ namespace Ambient.Ztunnel.Paths;
 /// 5. Relay until both directions have ended.
 /// 6. One record: log line and metrics.
 /// </summary>
-internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity pod, ProxySockets sockets, TunnelClient tunnels)
+internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity pod, PeerConnector peers)
 {
-    /// <summary>Endpoints tried for one connection: with three, two may be gone without anybody noticing.</summary>
-    private const int MostAttempts = 3;
-
     private readonly Recent<IPEndPoint> _destinations = new();
     private readonly Recent<string> _authorities = new();
-    private Workload? _baggageOf;
-    private string _baggage = "";
 
     public async Task ServeAsync(CarriedConnection connection)
     {
@@ -58,7 +53,8 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         }
 
         // 3. and 4. Decide and reach the peer, and decide again where it cannot be reached.
-        var attempt = await ReachAsync(new OutboundRequest(plane.Configuration.Network, workload, source.Address, destination), source);
+        var attempt = await peers.ReachAsync(
+            plane.Mesh, new OutboundRequest(plane.Configuration.Network, workload, source.Address, destination), source);
         if (attempt.Decision.Kind == OutboundKind.Refused)
         {
             Refuse(connection, destination, RouteExplanation.Render(attempt.Decision));
@@ -87,72 +83,6 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
 
     private static string LocalWorkloadPatience => $"{LocalWorkloads.Patience.TotalSeconds:0} s";
 
-    private async ValueTask<Attempt> ReachAsync(OutboundRequest request, IPEndPoint client)
-    {
-        List<string>? tried = null;
-        Attempt last = default;
-        while (true)
-        {
-            var decision = OutboundRouter.Decide(plane.Mesh.Current, request with { Tried = tried }, Random.Shared);
-            if (decision.Kind == OutboundKind.Refused)
-            {
-                // Nobody else is left: the last failure is the one to tell.
-                return tried is null ? new Attempt(decision, null, null, null, null) : last;
-            }
-
-            if (decision.Kind == OutboundKind.DoubleHbone)
-            {
-                return new Attempt(decision, decision.Dial, null, null, new OutboundFailure(
-                    ConnectionFailure.Connect, "destinations in other networks are not carried by this version", AnotherMayDo: false));
-            }
-
-            var dial = decision.Dial;
-            try
-            {
-                dial ??= await ResolveAsync(decision);
-                if (decision.Kind != OutboundKind.Hbone)
-                {
-                    return new Attempt(decision, dial, await sockets.ConnectAsync(data.Loop, dial), null, null);
-                }
-
-                var (tunnel, stream) = await tunnels.OpenAsync(KeyOf(decision, dial), HeadersOf(decision, client));
-                return new Attempt(decision, tunnel.RemoteEndPoint, null, stream, null);
-            }
-            catch (Exception failure) when (failure is IOException or TimeoutException or System.Net.Sockets.SocketException or InvalidOperationException)
-            {
-                last = new Attempt(decision, dial, null, null, OutboundFailure.Of(failure, decision.Kind == OutboundKind.Hbone));
-            }
-
-            if (last.Failure is not { AnotherMayDo: true } || decision.Service is null || decision.Endpoint is null
-                || decision.Endpoints < 2 || tried?.Count + 1 == MostAttempts)
-            {
-                return last;
-            }
-
-            (tried ??= []).Add(decision.Endpoint.Uid);
-        }
-    }
-
-    private TunnelKey KeyOf(OutboundDecision decision, IPEndPoint dial) =>
-        new(decision.Request.Source.Identity, pod.NamespaceId, dial, decision.ExpectedIdentities);
-
-    private RequestHeaders HeadersOf(OutboundDecision decision, IPEndPoint client) => RequestHeaders.Connect(
-        decision.Authority!,
-        new HeaderField(Baggage.Name, BaggageOf(decision.Request.Source)),
-        new HeaderField(Forwarded.Name, Forwarded.Of(client, decision.Service?.Hostname)),
-        new HeaderField(TraceParent.Name, TraceParent.New(Random.Shared)));
-
-    private static async Task<IPEndPoint> ResolveAsync(OutboundDecision decision)
-    {
-        var wanted = decision.Request.Destination.AddressFamily;
-        var addresses = await Dns.GetHostAddressesAsync(decision.ResolveHostname!);
-        var usable = Array.FindAll(addresses, address => address.AddressFamily == wanted);
-        usable = usable.Length > 0 ? usable : addresses;
-        return usable.Length > 0
-            ? new IPEndPoint(usable[Random.Shared.Next(usable.Length)], decision.DialPort)
-            : throw new IOException($"no ip addresses were resolved for {decision.ResolveHostname}");
-    }
-
     private ConnectionReport Open(OutboundDecision decision, IPEndPoint source, IPEndPoint? dialled, long started)
     {
         var tunnel = decision.Kind is OutboundKind.Hbone or OutboundKind.DoubleHbone;
@@ -175,16 +105,6 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         MutualTls = tunnel,
     };
 
-    private string BaggageOf(Workload workload)
-    {
-        if (!ReferenceEquals(_baggageOf, workload))
-        {
-            (_baggageOf, _baggage) = (workload, Baggage.Of(workload));
-        }
-
-        return _baggage;
-    }
-
     private void Refuse(CarriedConnection connection, IPEndPoint destination, string error)
     {
         ConnectionReport.Refuse(
@@ -193,8 +113,4 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             error);
         connection.Close();
     }
-
-    /// <summary>What came of a decision: a socket or a stream to the peer, or a failure.</summary>
-    private readonly record struct Attempt(
-        OutboundDecision Decision, IPEndPoint? Dialled, TcpSocket? Server, Http2Stream? Stream, OutboundFailure? Failure);
 }

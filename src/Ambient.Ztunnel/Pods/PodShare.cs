@@ -35,8 +35,9 @@ internal sealed class PodShare : IAsyncDisposable
         var plaintext = pod.Show(new ConnectionSet(data.Live, OpenAsDestination));
         _tunnelled = pod.Show(new ConnectionSet(data.Live, static _ => { })); // their tunnel is the socket that counts
         var client = new TunnelClient(data.Loop, sockets, _pool, data.Deadlines, plane.Certificates, plane.Limits.Client, plane.Budget);
+        var peers = new PeerConnector(data.Loop, client, sockets, pod.NamespaceId);
         _outbound = new CaptureListener(
-            listeners.Outbound, outbound, new OutboundPath(plane, data, pod, sockets, client).ServeAsync, Trouble(Ports.Outbound));
+            listeners.Outbound, outbound, new OutboundPath(plane, data, pod, peers).ServeAsync, Trouble(Ports.Outbound));
         _plaintext = new CaptureListener(
             listeners.Plaintext, plaintext, new InboundPlaintextPath(plane, data, pod, sockets).ServeAsync, Trouble(Ports.InboundPlaintext));
         var inbound = new InboundHbonePath(plane, data, pod, sockets);

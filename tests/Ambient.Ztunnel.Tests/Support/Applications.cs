@@ -184,8 +184,16 @@ internal sealed class Applications : IAsyncDisposable
     {
         var endpoint = IPEndPoint.Parse(destination);
         var socket = TcpSocket.Create(_loop, endpoint.AddressFamily, pod.Space);
-        await socket.ConnectAsync(endpoint, TimeSpan.FromSeconds(10));
-        return socket;
+        try
+        {
+            await socket.ConnectAsync(endpoint, TimeSpan.FromSeconds(10));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Does something with a socket that is not connected yet.</summary>

@@ -80,6 +80,7 @@ public sealed class TlsConnectionTests : IAsyncDisposable
     });
 
     [Fact]
+    [Trait("Faults", "Off")] // the data leave in one send, and the end right behind them
     public async Task An_end_without_close_notify_is_an_error_after_the_data() => await OnLoopAsync(async () =>
     {
         using var web = _authority.Certificate(WebUri);

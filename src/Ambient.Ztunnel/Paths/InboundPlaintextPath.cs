@@ -91,6 +91,6 @@ internal sealed class InboundPlaintextPath(DataPlane plane, DataLoop data, PodId
             plane.Telemetry,
             new ConnectionParties { Inbound = true, SourceAddress = source, DestinationAddress = destination },
             error);
-        connection.Close();
+        connection.Refuse();
     }
 }

@@ -111,6 +111,6 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
             plane.Telemetry,
             new ConnectionParties { Inbound = false, SourceAddress = connection.Captured.RemoteEndPoint, DestinationAddress = destination },
             error);
-        connection.Close();
+        connection.Refuse();
     }
 }

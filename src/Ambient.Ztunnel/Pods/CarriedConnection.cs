@@ -86,10 +86,27 @@ internal sealed class CarriedConnection(ConnectionSet set, TcpSocket? captured, 
         _other?.Abort();
     }
 
-    /// <summary>It did not come about: one record, if it is known who talks to whom.</summary>
+    /// <summary>It did not come about, or broke: one record, if it is known who talks to whom.</summary>
     public void Fail(ConnectionFailure failure, string? error)
     {
         _report?.Complete(failure, error);
+        if (failure == ConnectionFailure.None)
+        {
+            Close();
+        }
+        else
+        {
+            Refuse();
+        }
+    }
+
+    /// <summary>
+    /// Gives everything back, with a reset to the application: an end in good order would tell one that has not sent anything yet that there
+    /// is nothing to receive.
+    /// </summary>
+    public void Refuse()
+    {
+        _captured?.Abort();
         Close();
     }
 

@@ -65,6 +65,21 @@ public sealed class TwoNodesTests
         Assert.Equal("seen 10.203.0.3", await world.Applications.CallAsync(world.Plain, "10.203.0.2:7001", "hello"));
     }
 
+    /// <summary>A client that waits for the server to begin must not take a failure for an answer without bytes.</summary>
+    [Theory]
+    [InlineData("10.203.0.2:7999", true)] // through the tunnel; nobody listens
+    [InlineData("10.203.0.3:7999", true)] // in plaintext; nobody listens
+    [InlineData("10.203.0.2:15001", true)] // the proxy's own port
+    [InlineData("10.96.0.99:80", true)] // nobody has the address
+    [InlineData("10.203.0.2:7999", false)] // from outside of the mesh
+    [InlineData("10.203.0.2:15001", false)]
+    public async Task What_does_not_come_about_is_reset_and_not_ended(string destination, bool captured)
+    {
+        await using var world = await TwoNodes.StartAsync();
+        var call = await world.Applications.OpenAsync(captured ? world.Client : world.Plain, destination);
+        Assert.True(await call.EndsAsync());
+    }
+
     [Fact]
     public async Task An_endpoint_that_cannot_be_reached_costs_nobody_a_connection_while_another_one_can()
     {

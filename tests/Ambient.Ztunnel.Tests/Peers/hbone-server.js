@@ -3,7 +3,8 @@
 const fs = require('fs');
 const http2 = require('http2');
 const [address, port, folder] = process.argv.slice(2);
-let broken = false; // the first request for port 402 breaks the connection
+const { NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants;
+let failed = false; // the first request for port 402, 403 or 404 fails, and every one for 405
 const say = (event) => console.log(JSON.stringify(event));
 
 const server = http2.createSecureServer({
@@ -22,13 +23,16 @@ server.on('session', (session) => {
 server.on('stream', (stream, headers, flags, raw) => {
   say({ event: 'connect', headers: raw });
   stream.on('error', () => {});
-  if (headers[':authority'].endsWith(':402') && !broken) {
-    broken = true;
-    stream.session.destroy();
+  const wish = headers[':authority'].split(':')[1];
+  if (wish === '401') {
+    stream.respond({ ':status': 401 }, { endStream: true });
     return;
   }
-  if (headers[':authority'].endsWith(':401')) {
-    stream.respond({ ':status': 401 }, { endStream: true });
+  if ((['402', '403', '404'].includes(wish) && !failed) || wish === '405') {
+    failed = true;
+    if (wish === '402') stream.session.destroy();
+    else if (wish === '404') stream.session.goaway(NGHTTP2_NO_ERROR, stream.id - 2);
+    else stream.close(NGHTTP2_REFUSED_STREAM);
     return;
   }
   stream.on('close', () => say({ event: 'stream-close', rst: stream.rstCode }));

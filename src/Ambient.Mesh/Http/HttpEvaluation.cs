@@ -4,30 +4,6 @@ using Ambient.Mesh.Model;
 
 namespace Ambient.Mesh.Http;
 
-/// <summary>An attribute that a rule looks at.</summary>
-internal enum HttpAttribute
-{
-    None,
-    Principals,
-    NotPrincipals,
-    Namespaces,
-    NotNamespaces,
-    ServiceAccounts,
-    NotServiceAccounts,
-    Ips,
-    NotIps,
-    RequestPrincipals,
-    NotRequestPrincipals,
-    Hosts,
-    NotHosts,
-    Ports,
-    NotPorts,
-    Methods,
-    NotMethods,
-    Paths,
-    NotPaths,
-}
-
 /// <summary>One request, or one connection that is not HTTP, against rules. On the stack; allocates nothing for values of usual length.</summary>
 internal readonly ref struct HttpEvaluation
 {
@@ -36,22 +12,34 @@ internal readonly ref struct HttpEvaluation
 
     private readonly Evaluation _connection;
     private readonly HttpRequestFacts _request;
-    private readonly bool _http;
-    private readonly string? _sni;
 
     public HttpEvaluation(in HttpRequestFacts request, Span<char> buffer)
     {
         var connection = request.Connection;
         _connection = new Evaluation(connection, buffer);
+        Facts = connection;
         _request = request;
-        _http = true;
+        IsHttp = true;
     }
 
     public HttpEvaluation(scoped in ConnectionFacts connection, string? sni, Span<char> buffer)
     {
         _connection = new Evaluation(connection, buffer);
-        _sni = sni;
+        Facts = connection;
+        Sni = sni;
     }
+
+    /// <summary>The connection.</summary>
+    public ConnectionFacts Facts { get; }
+
+    /// <summary>The request, if it is HTTP.</summary>
+    public HttpRequestFacts Request => _request;
+
+    /// <summary>Whether it is HTTP.</summary>
+    public bool IsHttp { get; }
+
+    /// <summary>The server name that the connection's TLS asks for.</summary>
+    public string? Sni { get; }
 
     /// <summary>The first policy that matches, and by which rule.</summary>
     public HttpPolicy? First(ImmutableArray<HttpPolicy> policies, out int rule)
@@ -75,7 +63,7 @@ internal readonly ref struct HttpEvaluation
     public bool Matches(HttpPolicyAction action, HttpRule rule)
     {
         // What HTTP alone could tell does not allow; where it denies, the rest of the rule decides.
-        if (!_http && rule.NeedsHttp && action == HttpPolicyAction.Allow)
+        if (!IsHttp && rule.NeedsHttp && action == HttpPolicyAction.Allow)
         {
             return false;
         }
@@ -87,7 +75,7 @@ internal readonly ref struct HttpEvaluation
     {
         foreach (var source in sources)
         {
-            if (Failing(source) == HttpAttribute.None)
+            if (Holds(source))
             {
                 return true;
             }
@@ -100,7 +88,7 @@ internal readonly ref struct HttpEvaluation
     {
         foreach (var operation in operations)
         {
-            if (Failing(operation) == HttpAttribute.None)
+            if (Holds(operation))
             {
                 return true;
             }
@@ -109,68 +97,18 @@ internal readonly ref struct HttpEvaluation
         return operations.IsEmpty;
     }
 
-    /// <summary>The first attribute of a source that does not hold, in the order of their cost.</summary>
-    public HttpAttribute Failing(HttpSource source)
-    {
-        if (!source.ServiceAccounts.IsEmpty && !_connection.HasAccount(source.ServiceAccounts))
-        {
-            return HttpAttribute.ServiceAccounts;
-        }
+    /// <summary>Whether all that a source sets holds. There is never a verified token, so a request principal never does.</summary>
+    public bool Holds(HttpSource source) =>
+        (source.ServiceAccounts.IsEmpty || _connection.HasAccount(source.ServiceAccounts)) && !_connection.HasAccount(source.NotServiceAccounts)
+        && (source.Namespaces.IsEmpty || _connection.HasNamespace(source.Namespaces)) && !_connection.HasNamespace(source.NotNamespaces)
+        && (source.Principals.IsEmpty || _connection.HasPrincipal(source.Principals)) && !_connection.HasPrincipal(source.NotPrincipals)
+        && (source.Ips.IsEmpty || _connection.ComesFrom(source.Ips)) && !_connection.ComesFrom(source.NotIps)
+        && (source.RequestPrincipals.IsEmpty || !IsHttp);
 
-        if (_connection.HasAccount(source.NotServiceAccounts))
-        {
-            return HttpAttribute.NotServiceAccounts;
-        }
-
-        if (!source.Namespaces.IsEmpty && !_connection.HasNamespace(source.Namespaces))
-        {
-            return HttpAttribute.Namespaces;
-        }
-
-        if (_connection.HasNamespace(source.NotNamespaces))
-        {
-            return HttpAttribute.NotNamespaces;
-        }
-
-        if (!source.Principals.IsEmpty && !_connection.HasPrincipal(source.Principals))
-        {
-            return HttpAttribute.Principals;
-        }
-
-        if (_connection.HasPrincipal(source.NotPrincipals))
-        {
-            return HttpAttribute.NotPrincipals;
-        }
-
-        if (!source.Ips.IsEmpty && !_connection.ComesFrom(source.Ips))
-        {
-            return HttpAttribute.Ips;
-        }
-
-        if (_connection.ComesFrom(source.NotIps))
-        {
-            return HttpAttribute.NotIps;
-        }
-
-        // There is never a verified token.
-        return _http && !source.RequestPrincipals.IsEmpty ? HttpAttribute.RequestPrincipals : HttpAttribute.None;
-    }
-
-    /// <summary>The first attribute of an operation that does not hold, in the order of their cost.</summary>
-    public HttpAttribute Failing(HttpOperation operation)
-    {
-        if (!operation.Ports.IsEmpty && !_connection.HasPort(operation.Ports))
-        {
-            return HttpAttribute.Ports;
-        }
-
-        if (_connection.HasPort(operation.NotPorts))
-        {
-            return HttpAttribute.NotPorts;
-        }
-
-        return _http ? FailingRequest(operation) : HttpAttribute.None;
-    }
+    /// <summary>Whether all that an operation sets holds, cheap comparisons first.</summary>
+    public bool Holds(HttpOperation operation) =>
+        (operation.Ports.IsEmpty || _connection.HasPort(operation.Ports)) && !_connection.HasPort(operation.NotPorts)
+        && (!IsHttp || HoldsRequest(operation));
 
     /// <summary>Whether a condition holds.</summary>
     public bool Holds(HttpCondition condition)
@@ -190,12 +128,12 @@ internal readonly ref struct HttpEvaluation
             case ConditionKey.SourceServiceAccount:
                 return HoldsAccount(condition);
             case ConditionKey.Header:
-                return !_http || HoldsHeader(condition);
+                return !IsHttp || HoldsHeader(condition);
             case ConditionKey.Token:
-                return !_http || condition.Values.IsEmpty;
+                return !IsHttp || condition.Values.IsEmpty;
             default:
-                return (condition.Values.IsEmpty || (_sni is not null && Any(condition.Values, _sni)))
-                    && !(_sni is not null && Any(condition.NotValues, _sni));
+                return (condition.Values.IsEmpty || (Sni is not null && Any(condition.Values, Sni)))
+                    && !(Sni is not null && Any(condition.NotValues, Sni));
         }
     }
 
@@ -266,35 +204,10 @@ internal readonly ref struct HttpEvaluation
         return true;
     }
 
-    private HttpAttribute FailingRequest(HttpOperation operation)
-    {
-        if (!operation.Methods.IsEmpty && !Any(operation.Methods, _request.Method))
-        {
-            return HttpAttribute.Methods;
-        }
-
-        if (Any(operation.NotMethods, _request.Method))
-        {
-            return HttpAttribute.NotMethods;
-        }
-
-        if (!operation.Paths.IsEmpty && !AnyPath(operation.Paths, _request.Path))
-        {
-            return HttpAttribute.Paths;
-        }
-
-        if (AnyPath(operation.NotPaths, _request.Path))
-        {
-            return HttpAttribute.NotPaths;
-        }
-
-        if (!operation.Hosts.IsEmpty && !AnyHost(operation.Hosts, _request.Authority))
-        {
-            return HttpAttribute.Hosts;
-        }
-
-        return AnyHost(operation.NotHosts, _request.Authority) ? HttpAttribute.NotHosts : HttpAttribute.None;
-    }
+    private bool HoldsRequest(HttpOperation operation) =>
+        (operation.Methods.IsEmpty || Any(operation.Methods, _request.Method)) && !Any(operation.NotMethods, _request.Method)
+        && (operation.Paths.IsEmpty || AnyPath(operation.Paths, _request.Path)) && !AnyPath(operation.NotPaths, _request.Path)
+        && (operation.Hosts.IsEmpty || AnyHost(operation.Hosts, _request.Authority)) && !AnyHost(operation.NotHosts, _request.Authority);
 
     private bool HoldsHeader(HttpCondition condition)
     {

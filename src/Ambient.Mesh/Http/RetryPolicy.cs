@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Ambient.Mesh.Http;
 
@@ -94,4 +95,47 @@ public sealed record RetryPolicy
         14 => On(RetryConditions.Unavailable),
         _ => false,
     };
+
+    /// <summary>The conditions and statuses as Istio writes them.</summary>
+    public string Words() => string.Join(", ", RetryWords.Of(Conditions).Concat(Statuses.Select(status => status.ToString(CultureInfo.InvariantCulture))));
+}
+
+/// <summary>The conditions by their names in Istio's <c>retryOn</c>.</summary>
+internal static class RetryWords
+{
+    private static readonly ImmutableArray<(string Name, RetryConditions Condition)> Known =
+    [
+        ("5xx", RetryConditions.ServerError),
+        ("gateway-error", RetryConditions.GatewayError),
+        ("reset", RetryConditions.Reset),
+        ("reset-before-request", RetryConditions.ResetBeforeRequest),
+        ("connect-failure", RetryConditions.ConnectFailure),
+        ("refused-stream", RetryConditions.RefusedStream),
+        ("retriable-4xx", RetryConditions.Retriable4xx),
+        ("unavailable", RetryConditions.Unavailable),
+        ("cancelled", RetryConditions.Cancelled),
+        ("deadline-exceeded", RetryConditions.DeadlineExceeded),
+        ("resource-exhausted", RetryConditions.ResourceExhausted),
+        ("internal", RetryConditions.Internal),
+        // The statuses stand in their own list.
+        ("retriable-status-codes", RetryConditions.None),
+    ];
+
+    public static bool TryParse(string name, out RetryConditions condition)
+    {
+        foreach (var (known, value) in Known)
+        {
+            if (known == name)
+            {
+                condition = value;
+                return true;
+            }
+        }
+
+        condition = RetryConditions.None;
+        return false;
+    }
+
+    public static IEnumerable<string> Of(RetryConditions conditions) =>
+        Known.Where(known => known.Condition != RetryConditions.None && conditions.HasFlag(known.Condition)).Select(known => known.Name);
 }

@@ -167,24 +167,9 @@ internal static class RouteDecoder
         };
     }
 
-    private static RetryConditions Condition(string name) => name switch
-    {
-        "5xx" => RetryConditions.ServerError,
-        "gateway-error" => RetryConditions.GatewayError,
-        "reset" => RetryConditions.Reset,
-        "reset-before-request" => RetryConditions.ResetBeforeRequest,
-        "connect-failure" => RetryConditions.ConnectFailure,
-        "refused-stream" => RetryConditions.RefusedStream,
-        "retriable-4xx" => RetryConditions.Retriable4xx,
-        "unavailable" => RetryConditions.Unavailable,
-        "cancelled" => RetryConditions.Cancelled,
-        "deadline-exceeded" => RetryConditions.DeadlineExceeded,
-        "resource-exhausted" => RetryConditions.ResourceExhausted,
-        "internal" => RetryConditions.Internal,
-        // The statuses stand in their own list.
-        "retriable-status-codes" => RetryConditions.None,
-        _ => throw new MeshConfigException($"retry.conditions holds '{name}', which is not known"),
-    };
+    private static RetryConditions Condition(string name) => RetryWords.TryParse(name, out var condition)
+        ? condition
+        : throw new MeshConfigException($"retry.conditions holds '{name}', which is not known");
 
     private static FaultPolicy Fault(Way.Fault from) => new()
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text.RegularExpressions;
 using Ambient.Api;
 using Ambient.Mesh.Authorization;
 using Ambient.Mesh.Http;
@@ -63,8 +64,8 @@ internal sealed class Scene
         new JsonParser(JsonParser.Settings.Default).Parse<T>(Quoted($"{{{fields}}}")).ToByteString();
 
     /// <summary>Quotes bare words: the C# test tables get readable, the parser gets JSON.</summary>
-    private static string Quoted(string text) => System.Text.RegularExpressions.Regex.Replace(
-        text.Replace(", }", "}", StringComparison.Ordinal).Replace(",}", "}", StringComparison.Ordinal),
+    private static string Quoted(string text) => Regex.Replace(
+        Regex.Replace(text, @",\s*(?=[}\]])", ""),
         """("(?:[^"\\]|\\.)*")|\b(?!true\b|false\b)([A-Za-z_][A-Za-z0-9_]*)""",
         match => match.Groups[1].Success ? match.Value : $"\"{match.Value}\"");
 }

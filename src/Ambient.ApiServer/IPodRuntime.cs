@@ -1,6 +1,6 @@
 namespace Ambient.ApiServer;
 
-/// <summary>What runs the pods. The API server hands requests for <c>pods/log</c> and <c>pods/exec</c> to it.</summary>
+/// <summary>What runs the pods. The API server hands requests for <c>pods/log</c>, <c>pods/exec</c> and <c>pods/portforward</c> to it.</summary>
 public interface IPodRuntime
 {
     /// <summary>Writes a container's log until its end, or with <see cref="PodLogRequest.Follow"/> until cancelled.</summary>
@@ -10,6 +10,11 @@ public interface IPodRuntime
     /// <summary>Runs a command in a container and returns its exit code.</summary>
     /// <exception cref="KeyNotFoundException">There is no such container or command; the message says so to the user.</exception>
     Task<int> ExecAsync(PodExecRequest request, PodExecStreams streams, CancellationToken cancellationToken);
+
+    /// <summary>Connects to a port on loopback inside a pod.</summary>
+    /// <exception cref="KeyNotFoundException">There is no such pod; the message says so to the user.</exception>
+    /// <exception cref="IOException">Nothing listens there.</exception>
+    Task<Stream> ConnectAsync(string ns, string pod, int port, CancellationToken cancellationToken);
 }
 
 /// <summary>A request for a container's log.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ambient.Cli.Commands;
+using Ambient.Cli.Explain;
 using Ambient.Cli.Waypoints;
 
 namespace Ambient.Cli;
@@ -9,6 +10,7 @@ internal static class CommandLine
 {
     public static RootCommand Build() => new("ambientctl: run, inspect and explain an Ambient service mesh.")
     {
+        ExplainCommand.Build(),
         WaypointCommand.Build(),
         SandboxCommand.Build(),
         EchoCommand.Build(),

@@ -2,12 +2,18 @@ using System.Runtime.InteropServices;
 using Ambient.ControlPlane;
 using Ambient.ControlPlane.Authority;
 using Ambient.ControlPlane.Configuration;
+using Ambient.ControlPlane.Offline;
 using Ambient.Telemetry.Logging;
 
 if (args is ["--help"] or ["-h"])
 {
     Console.Write(OptionsReader.Help);
     return 0;
+}
+
+if (args is ["derive"])
+{
+    return DeriveCommand.Run(Console.In, Console.OpenStandardOutput(), Console.Error);
 }
 
 using var stop = new CancellationTokenSource();

@@ -79,6 +79,14 @@ public sealed partial class KubernetesClient
         return answer.Status ?? new();
     }
 
+    /// <summary>
+    /// Connects to a port on loopback inside a pod, as <c>kubectl port-forward</c> does. Reading fails with what the node says when nothing
+    /// listens there.
+    /// </summary>
+    /// <exception cref="IOException">The API server refuses.</exception>
+    public async Task<Stream> ConnectAsync(string ns, string pod, int port, CancellationToken cancellationToken = default) =>
+        await PortForward.OpenAsync(_http, Config.Server, ns, pod, port, cancellationToken).ConfigureAwait(false);
+
     private static void AddIfSet(JsonObject owner, string name, JsonNode? value)
     {
         if (value is not null)

@@ -16,7 +16,7 @@ internal static unsafe partial class Libc
     public const int EpollDelete = 2;
     public const int EpollModify = 3;
 
-    private const int CloseOnExec = 0x80000;
+    public const int CloseOnExec = 0x80000;
 
     [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
     private static partial int EpollCreate(int flags);

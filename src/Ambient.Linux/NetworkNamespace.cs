@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -126,6 +127,11 @@ public sealed class NetworkNamespace : IDisposable
             ?? throw new LinuxException(Errno.ENOENT, $"open {path} inside {Id}");
         RandomAccess.Write(handle, Encoding.UTF8.GetBytes(value), 0);
     }
+
+    /// <summary>Makes a TCP socket inside, for those who wait on the thread pool and not on an event loop.</summary>
+    /// <exception cref="LinuxException">The kernel gives none.</exception>
+    public Socket CreateSocket(AddressFamily family) => new(new SafeSocketHandle(
+        Socket(family == AddressFamily.InterNetworkV6 ? Libc.FamilyV6 : Libc.FamilyV4, Libc.TypeStream | Libc.CloseOnExec), ownsHandle: true));
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();

@@ -1,6 +1,7 @@
 using Ambient.Hbone;
 using Ambient.Identity.Certificates;
 using Ambient.Linux;
+using Ambient.Mesh.Explanation;
 using Ambient.Mesh.State;
 using Ambient.Proxy;
 using Ambient.Proxy.Configuration;
@@ -193,6 +194,8 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
                 await body.WriteAsync(dump.Write(), context.Aborted);
             }
         });
+        admin.Get(ExplainPage.Path, ExplainPage.Description, context =>
+            ExplainPage.AnswerAsync(context, question => NodeHops.Explain(Mesh.Current, question, Random.Shared)));
         admin.Post("/quitquitquit", "ends the process in good order", async context =>
         {
             await PageServer.AnswerAsync(context, 200, "shutdown now\n");

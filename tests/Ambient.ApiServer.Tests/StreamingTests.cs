@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -5,7 +7,7 @@ using System.Text.Json.Nodes;
 
 namespace Ambient.ApiServer.Tests;
 
-/// <summary>Logs and commands, through the real kubectl.</summary>
+/// <summary>Logs and commands through the real kubectl, and what travels over WebSockets.</summary>
 public sealed class StreamingTests
 {
     private const string Pod = """
@@ -82,6 +84,51 @@ public sealed class StreamingTests
         Assert.Equal(4_000_000, output.Length);
     }
 
+    [Fact]
+    public async Task A_port_inside_a_pod_is_reached()
+    {
+        await using var server = await StartAsync();
+        using var client = new Ambient.Kubernetes.KubernetesClient(server.AdminConfig);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var echoing = EchoAsync(listener, limit.Token);
+        await using (var connection = await client.ConnectAsync("default", "p", ((IPEndPoint)listener.LocalEndpoint).Port, limit.Token))
+        {
+            var sent = new byte[300_000];
+            Random.Shared.NextBytes(sent);
+            var sending = connection.WriteAsync(sent, limit.Token).AsTask();
+            var received = new byte[sent.Length];
+            await connection.ReadExactlyAsync(received, limit.Token);
+            await sending;
+            Assert.Equal(sent, received);
+        }
+
+        await echoing;
+    }
+
+    [Fact]
+    public async Task A_port_that_nothing_listens_on_says_so()
+    {
+        await using var server = await StartAsync();
+        using var client = new Ambient.Kubernetes.KubernetesClient(server.AdminConfig);
+        await using (var connection = await client.ConnectAsync("default", "p", 1))
+        {
+            var error = await Assert.ThrowsAsync<IOException>(async () => await connection.ReadExactlyAsync(new byte[1]));
+            Assert.Contains("cannot connect to port 1 of pod default/p: Connection refused", error.Message, StringComparison.Ordinal);
+        }
+
+        var missing = await Assert.ThrowsAsync<IOException>(() => client.ConnectAsync("default", "nobody", 80));
+        Assert.Contains("port 80 of pod default/nobody", missing.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Sends back what one client sends, until it goes.</summary>
+    private static async Task EchoAsync(TcpListener listener, CancellationToken ct)
+    {
+        using var peer = await listener.AcceptTcpClientAsync(ct);
+        await peer.GetStream().CopyToAsync(peer.GetStream(), ct);
+    }
+
     private static async Task<ApiServer> StartAsync()
     {
         var server = await ApiServer.StartAsync(new() { PodRuntime = new Runtime() });
@@ -133,9 +180,24 @@ public sealed class StreamingTests
         }
     }
 
-    /// <summary>Three commands that need no process.</summary>
+    /// <summary>Three commands that need no process, and this machine's loopback.</summary>
     private sealed class Runtime : IPodRuntime
     {
+        public async Task<Stream> ConnectAsync(string ns, string pod, int port, CancellationToken cancellationToken)
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch (SocketException error)
+            {
+                socket.Dispose();
+                throw new IOException(error.Message, error);
+            }
+        }
+
         public async Task WriteLogAsync(PodLogRequest request, Stream output, CancellationToken cancellationToken) =>
             await output.WriteAsync(
                 Encoding.UTF8.GetBytes($"{request.Namespace}/{request.Pod}/{request.Container} tail={request.TailLines} follow={request.Follow}\n"),

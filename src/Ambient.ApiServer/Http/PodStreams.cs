@@ -2,7 +2,7 @@ using Ambient.ApiServer.Streaming;
 
 namespace Ambient.ApiServer.Http;
 
-/// <summary>pods/log and pods/exec: handed to what runs the pods.</summary>
+/// <summary>pods/log, pods/exec and pods/portforward: handed to what runs the pods.</summary>
 internal static class PodStreams
 {
     public static async Task LogAsync(ResourceRequest request)
@@ -46,6 +46,9 @@ internal static class PodStreams
         var exec = new PodExecRequest(request.Namespace, request.Name, Container(request), command, Flag(request, "tty"));
         await ExecSession.RunAsync(request.Http, runtime, exec, request.Server.Stopping.Token).ConfigureAwait(false);
     }
+
+    public static Task ForwardAsync(ResourceRequest request) =>
+        PortForwardSession.RunAsync(request.Http, Runtime(request), request.Namespace, request.Name, request.Server.Stopping.Token);
 
     private static IPodRuntime Runtime(ResourceRequest request)
     {

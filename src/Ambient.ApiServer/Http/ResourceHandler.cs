@@ -183,6 +183,7 @@ internal static class ResourceHandler
             ("token", "create") => Reviews.TokenAsync(request),
             ("log", "get") => PodStreams.LogAsync(request),
             ("exec", "get" or "create") => PodStreams.ExecAsync(request),
+            ("portforward", "get" or "create") => PodStreams.ForwardAsync(request),
             _ when subresource.Verbs.Contains(verb) => throw new ApiException(
                 501, "NotImplemented", $"{request.Type.Plural}/{part} is not served here; use pods/exec", []),
             _ => throw Refusal.MethodNotAllowed(),

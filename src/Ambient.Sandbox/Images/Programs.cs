@@ -3,11 +3,15 @@ namespace Ambient.Sandbox.Images;
 /// <summary>
 /// Where the mesh's own programs are: beside this one in an installation, in the sibling folders of the build output in a checkout.
 /// </summary>
-internal static class Programs
+public static class Programs
 {
+    /// <summary>This command line.</summary>
     public static string Cli { get; } = Locate("Ambient.Cli");
+    /// <summary>The node proxy.</summary>
     public static string Ztunnel { get; } = Locate("Ambient.Ztunnel");
+    /// <summary>The node agent and CNI plugin.</summary>
     public static string NodeAgent { get; } = Locate("Ambient.NodeAgent");
+    /// <summary>The control plane.</summary>
     public static string ControlPlane { get; } = Locate("Ambient.ControlPlane");
 
     /// <summary>The programs that the mesh needs and that are not there; empty when all are.</summary>

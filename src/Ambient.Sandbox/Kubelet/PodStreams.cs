@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Ambient.ApiServer;
 using Ambient.Kubernetes;
+using Ambient.Linux;
 
 namespace Ambient.Sandbox.Kubelet;
 
-/// <summary>Answers <c>kubectl logs</c> and <c>kubectl exec</c> for the API server.</summary>
+/// <summary>Answers for the API server what concerns the inside of pods: logs, commands, connections.</summary>
 internal sealed class PodStreams(string sandbox, string logFolder, Func<KubernetesClient> client) : Ambient.ApiServer.IPodRuntime
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
@@ -72,6 +75,29 @@ internal sealed class PodStreams(string sandbox, string logFolder, Func<Kubernet
         {
             process.Kill(entireProcessTree: true);
             throw;
+        }
+    }
+
+    /// <inheritdoc />
+    public async Task<Stream> ConnectAsync(string ns, string pod, int port, CancellationToken cancellationToken)
+    {
+        Socket? socket = null;
+        try
+        {
+            var process = await PodExec.FindAsync(sandbox, client(), ns, pod, null, cancellationToken);
+            using var space = NetworkNamespace.Open($"/proc/{process}/ns/net");
+            socket = space.CreateSocket(AddressFamily.InterNetwork);
+            await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (Exception e) when (e is SandboxException or LinuxException)
+        {
+            throw new KeyNotFoundException(e.Message, e);
+        }
+        catch (SocketException e)
+        {
+            socket?.Dispose();
+            throw new IOException(e.Message, e);
         }
     }
 

@@ -147,7 +147,7 @@ internal sealed class WaypointDeployer
         var made = new GatewayClass
         {
             Metadata = new ObjectMeta { Name = WaypointObjects.ClassName },
-            Spec = new GatewayClassSpec { ControllerName = WaypointObjects.Controller, Description = "Waypoints of the mesh: layer 7 for a namespace, a service or a service account." },
+            Spec = new GatewayClassSpec { ControllerName = WaypointObjects.Controller, Description = "Layer 7 for a namespace, a service or a service account." },
         };
         try
         {

@@ -29,7 +29,7 @@ public static class ProxyEnvironment
             ClusterId = reader.Text("ISTIO_META_CLUSTER_ID") ?? reader.Text("CLUSTER_ID", "Kubernetes"),
             ClusterDomain = reader.Text("CLUSTER_DOMAIN", "cluster.local"),
             XdsAddress = reader.Address("XDS_ADDRESS", controlPlane),
-            CaAddress = reader.Address("CA_ADDRESS", controlPlane),
+            CaAddress = reader.Address("CA_ADDRESS", reader.Text("CA_ADDR") ?? controlPlane),
             XdsRootCertificate = reader.Text("XDS_ROOT_CA", ProxyConfiguration.DefaultRootCertificate),
             CaRootCertificate = reader.Text("CA_ROOT_CA", ProxyConfiguration.DefaultRootCertificate),
             AlternativeXdsHostname = reader.Text("ALT_XDS_HOSTNAME"),

@@ -12,6 +12,9 @@ public sealed record ConnectionParties
     /// <summary>Whether the connection comes in to a workload of ours, or goes out from one.</summary>
     public required bool Inbound { get; init; }
 
+    /// <summary>Whether it passes a waypoint, which reports it as such.</summary>
+    public bool AtWaypoint { get; init; }
+
     /// <summary>The client's address.</summary>
     public required IPEndPoint SourceAddress { get; init; }
 
@@ -61,7 +64,7 @@ public sealed record ConnectionParties
         DestinationService = Service?.Hostname,
     };
 
-    internal string Reporter => Inbound ? "destination" : "source";
+    internal string Reporter => AtWaypoint ? "waypoint" : Inbound ? "destination" : "source";
 }
 
 /// <summary>One end of a connection: a workload that the mesh knows, or what the peer's proxy told about one (baggage).</summary>

@@ -17,6 +17,7 @@ public sealed class ImageTable
     {
         Add("ambient/echo", Programs.Cli, "echo");
         Add("ambient/ztunnel", Programs.Ztunnel);
+        Add("ambient/waypoint", Programs.Waypoint);
         Add("ambient/cni", Programs.NodeAgent);
         Add("ambient/istiod", Programs.ControlPlane);
         foreach (var entry in named)

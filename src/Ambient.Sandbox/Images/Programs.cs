@@ -9,6 +9,8 @@ public static class Programs
     public static string Cli { get; } = Locate("Ambient.Cli");
     /// <summary>The node proxy.</summary>
     public static string Ztunnel { get; } = Locate("Ambient.Ztunnel");
+    /// <summary>The waypoint.</summary>
+    public static string Waypoint { get; } = Locate("Ambient.Waypoint");
     /// <summary>The node agent and CNI plugin.</summary>
     public static string NodeAgent { get; } = Locate("Ambient.NodeAgent");
     /// <summary>The control plane.</summary>
@@ -16,7 +18,7 @@ public static class Programs
 
     /// <summary>The programs that the mesh needs and that are not there; empty when all are.</summary>
     public static IReadOnlyList<string> Missing() =>
-        [.. new[] { Cli, Ztunnel, NodeAgent, ControlPlane }.Where(program => !File.Exists(program))];
+        [.. new[] { Cli, Ztunnel, Waypoint, NodeAgent, ControlPlane }.Where(program => !File.Exists(program))];
 
     private static string Locate(string name)
     {

@@ -24,7 +24,10 @@ public interface IClientConnection
     /// </summary>
     Action? CapacityChanged { get; set; }
 
-    /// <summary>Sends a request's head, and with <paramref name="endStream"/> the whole of it. The head is copied. Throws if <see cref="CanSend"/> is false.</summary>
+    /// <summary>
+    /// Sends a request's head, and with <paramref name="endStream"/> the whole of it. One that asks for an upgrade has no body; its raw bytes
+    /// may be written when 101 has come. The head is copied. Throws if <see cref="CanSend"/> is false.
+    /// </summary>
     IClientExchange Send(RequestHead head, bool endStream);
 
     /// <summary>As <see cref="IServerConnection.FlushRequested"/>.</summary>

@@ -155,6 +155,19 @@ public sealed class FieldList
         }
     }
 
+    /// <summary>Removes the first field of a kind.</summary>
+    internal void RemoveFirst(FieldKind kind)
+    {
+        for (var index = 0; index < Count; index++)
+        {
+            if (_entries[index].Kind == kind)
+            {
+                RemoveAt(index);
+                return;
+            }
+        }
+    }
+
     /// <summary>Removes the field at a place; those behind it move up.</summary>
     public void RemoveAt(int index)
     {

@@ -1,0 +1,11 @@
+namespace Ambient.Http.Tests.Support;
+
+/// <summary>A handler made of a function, which keeps what was refused.</summary>
+internal sealed class TestHandler(Func<IServerExchange, ValueTask> handle) : IRequestHandler
+{
+    public List<Refusal> Refusals { get; } = [];
+
+    public ValueTask HandleAsync(IServerExchange exchange) => handle(exchange);
+
+    public void OnRefused(in Refusal refusal) => Refusals.Add(refusal);
+}

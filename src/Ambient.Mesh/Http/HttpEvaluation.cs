@@ -15,24 +15,19 @@ internal readonly ref struct HttpEvaluation
 
     public HttpEvaluation(in HttpRequestFacts request, Span<char> buffer)
     {
-        var connection = request.Connection;
-        _connection = new Evaluation(connection, buffer);
-        Facts = connection;
         _request = request;
+        _connection = new Evaluation(_request.Connection, buffer);
         IsHttp = true;
     }
 
-    public HttpEvaluation(scoped in ConnectionFacts connection, string? sni, Span<char> buffer)
+    public HttpEvaluation(in ConnectionFacts connection, string? sni, Span<char> buffer)
     {
-        _connection = new Evaluation(connection, buffer);
-        Facts = connection;
+        _request = new HttpRequestFacts { Connection = connection, Method = default, Path = default, Authority = default, Headers = NoHeaders.Instance };
+        _connection = new Evaluation(_request.Connection, buffer);
         Sni = sni;
     }
 
-    /// <summary>The connection.</summary>
-    public ConnectionFacts Facts { get; }
-
-    /// <summary>The request, if it is HTTP.</summary>
+    /// <summary>The request; of a connection that is not HTTP it has nothing but that.</summary>
     public HttpRequestFacts Request => _request;
 
     /// <summary>Whether it is HTTP.</summary>
@@ -243,5 +238,17 @@ internal readonly ref struct HttpEvaluation
             ? buffer[..written]
             : account.ToString();
         return (condition.Values.IsEmpty || Any(condition.Values, text)) && !Any(condition.NotValues, text);
+    }
+}
+
+/// <summary>A connection that is not HTTP has no header.</summary>
+internal sealed class NoHeaders : IHeaderSource
+{
+    public static NoHeaders Instance { get; } = new();
+
+    public bool TryGet(HeaderName name, Span<char> scratch, out ReadOnlySpan<char> value)
+    {
+        value = default;
+        return false;
     }
 }

@@ -72,43 +72,47 @@ public static class HttpRouter
     private static RouteDecision Take(
         WaypointSnapshot waypoint, HttpService service, HttpRoute route, int match, in HttpRequestFacts facts, Random random)
     {
-        var decision = new RouteDecision
+        var matcher = match < 0 ? null : route.Matches[match].Path;
+
+        // 4.
+        if (route.Forward is not { } forward)
+        {
+            return new RouteDecision
+            {
+                Outcome = route.Redirect is null ? RouteOutcome.Respond : RouteOutcome.Redirect,
+                Service = service,
+                Route = route,
+                Match = match,
+                Traffic = TrafficPolicy.Default,
+                Status = route.Redirect?.Status ?? route.Response!.Status,
+                Location = route.Redirect is { } redirect ? RequestTarget.Location(redirect, matcher, facts) : null,
+            };
+        }
+
+        // 5.
+        var fault = Draw(route.Fault, random);
+        if (Draw(forward, random) is not { Service: { } destination } backend)
+        {
+            return new RouteDecision
+            {
+                Outcome = RouteOutcome.NoBackend,
+                Service = service,
+                Route = route,
+                Match = match,
+                Traffic = TrafficPolicy.Default,
+                Status = 500,
+                Fault = fault,
+            };
+        }
+
+        // 6.
+        var config = waypoint.FindService(destination);
+        return new RouteDecision
         {
             Outcome = RouteOutcome.Forward,
             Service = service,
             Route = route,
             Match = match,
-            Traffic = TrafficPolicy.Default,
-        };
-        var matcher = match < 0 ? null : route.Matches[match].Path;
-
-        // 4.
-        if (route.Redirect is { } redirect)
-        {
-            return decision with
-            {
-                Outcome = RouteOutcome.Redirect,
-                Status = redirect.Status,
-                Location = RequestTarget.Location(redirect, matcher, facts),
-            };
-        }
-
-        if (route.Response is { } response)
-        {
-            return decision with { Outcome = RouteOutcome.Respond, Status = response.Status };
-        }
-
-        // 5.
-        decision = decision with { Fault = Draw(route.Fault, random) };
-        if (route.Forward is not { } forward || Draw(forward, random) is not { Service: { } destination } backend)
-        {
-            return decision with { Outcome = RouteOutcome.NoBackend, Status = 500 };
-        }
-
-        // 6.
-        var config = waypoint.FindService(destination);
-        return decision with
-        {
             Backend = backend,
             Destination = destination,
             Port = backend.Port,
@@ -117,6 +121,7 @@ public static class HttpRouter
             Target = forward.Path is { } change ? RequestTarget.Rewrite(change, matcher, facts.Path, facts.Query) : null,
             Authority = backend.RequestHeaders?.Authority ?? route.RequestHeaders?.Authority ?? forward.Authority,
             Mirrored = Draw(route.Mirrors, random),
+            Fault = fault,
         };
     }
 

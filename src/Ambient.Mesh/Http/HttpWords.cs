@@ -15,7 +15,7 @@ internal static class HttpWords
     /// <summary>What a source sets, in the order in which it is evaluated, and whether it holds.</summary>
     public static List<(string Words, bool Holds)> Of(HttpSource source, in HttpEvaluation evaluation)
     {
-        var identity = evaluation.Facts.Identity;
+        var identity = evaluation.Request.Connection.Identity;
         var account = identity is { } id ? $"{id.Namespace}/{id.ServiceAccount}" : NoIdentity;
         var principal = identity?.Principal ?? NoIdentity;
         var words = new Sentences<HttpSource>(evaluation, static (in HttpEvaluation evaluation, HttpSource one) => evaluation.Holds(one));
@@ -25,8 +25,8 @@ internal static class HttpWords
         words.AddNot("source namespace", identity?.Namespace ?? NoIdentity, source.NotNamespaces, only => new HttpSource { NotNamespaces = only });
         words.Add("principal", principal, source.Principals, only => new HttpSource { Principals = only });
         words.AddNot("principal", principal, source.NotPrincipals, only => new HttpSource { NotPrincipals = only });
-        words.Add("source address", evaluation.Facts.Source.ToString(), source.Ips, only => new HttpSource { Ips = only });
-        words.AddNot("source address", evaluation.Facts.Source.ToString(), source.NotIps, only => new HttpSource { NotIps = only });
+        words.Add("source address", evaluation.Request.Connection.Source.ToString(), source.Ips, only => new HttpSource { Ips = only });
+        words.AddNot("source address", evaluation.Request.Connection.Source.ToString(), source.NotIps, only => new HttpSource { NotIps = only });
         if (evaluation.IsHttp)
         {
             words.Add("request principal", "(no verified token)", source.RequestPrincipals, only => new HttpSource { RequestPrincipals = only });
@@ -39,7 +39,7 @@ internal static class HttpWords
     /// <summary>What an operation sets.</summary>
     public static List<(string Words, bool Holds)> Of(HttpOperation operation, in HttpEvaluation evaluation)
     {
-        var port = evaluation.Facts.DestinationPort.ToString(CultureInfo.InvariantCulture);
+        var port = evaluation.Request.Connection.DestinationPort.ToString(CultureInfo.InvariantCulture);
         var words = new Sentences<HttpOperation>(evaluation, static (in HttpEvaluation evaluation, HttpOperation one) => evaluation.Holds(one));
         words.Add("destination port", port, operation.Ports, only => new HttpOperation { Ports = only });
         words.AddNot("destination port", port, operation.NotPorts, only => new HttpOperation { NotPorts = only });
@@ -78,7 +78,7 @@ internal static class HttpWords
 
     private static string Value(HttpCondition condition, in HttpEvaluation evaluation)
     {
-        var facts = evaluation.Facts;
+        var facts = evaluation.Request.Connection;
         return condition.Key switch
         {
             ConditionKey.Header => !evaluation.IsHttp ? "" : RouteMatching.TryGetHeader(condition.Header!, evaluation.Request, [], out var header)

@@ -43,10 +43,20 @@ internal sealed class Scene
         return this;
     }
 
-    public Scene WithPolicy(string key, string fields)
+    public Scene WithService(Way.Service service)
     {
         var update = new WaypointUpdate();
-        update.Policies.Add(WaypointDecoder.DecodePolicy(key, Message<Way.Authorization>(fields)));
+        update.Services.Add(WaypointDecoder.DecodeService($"{service.Namespace}/{service.Hostname}", service.ToByteString()));
+        Store.Apply(update);
+        return this;
+    }
+
+    public Scene WithPolicy(string key, string fields) => WithPolicy(key, Way.Authorization.Parser.ParseFrom(Message<Way.Authorization>(fields)));
+
+    public Scene WithPolicy(string key, Way.Authorization policy)
+    {
+        var update = new WaypointUpdate();
+        update.Policies.Add(WaypointDecoder.DecodePolicy(key, policy.ToByteString()));
         Store.Apply(update);
         return this;
     }

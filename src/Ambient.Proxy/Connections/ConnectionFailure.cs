@@ -21,6 +21,9 @@ public enum ConnectionFailure
     /// <summary>Nobody answered on the tunnel's port: a NetworkPolicy may drop it.</summary>
     NetworkPolicy,
 
+    /// <summary>The waypoint that has to be passed is missing or has no endpoint.</summary>
+    NoWaypoint,
+
     /// <summary>No certificate of our own.</summary>
     Identity,
 
@@ -39,6 +42,7 @@ public static class ResponseFlags
         ConnectionFailure.Tls => "TLS_FAILURE",
         ConnectionFailure.Http2Handshake => "H2_HANDSHAKE_FAILURE",
         ConnectionFailure.NetworkPolicy => "NETWORK_POLICY",
+        ConnectionFailure.NoWaypoint => "NO_WAYPOINT",
         ConnectionFailure.Identity => "IDENTITY_ERROR",
         ConnectionFailure.CertificateRevoked => "CERT_REVOKED",
         _ => "CONNECT",

@@ -1,6 +1,8 @@
 using Ambient.Hbone;
+using Ambient.Http.Paths;
 using Ambient.Identity.Certificates;
 using Ambient.Linux;
+using Ambient.Mesh.Explanation;
 using Ambient.Mesh.Http;
 using Ambient.Mesh.State;
 using Ambient.Proxy;
@@ -190,6 +192,8 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
                 await body.WriteAsync(await dump.WriteAsync(), context.Aborted);
             }
         });
+        admin.Get(ExplainPage.Path, ExplainPage.Description, context => ExplainPage.AnswerAsync(
+            context, question => new WaypointHop(Mesh.Current, Waypoint.Current, PathText.Normalize).Explain(question, Random.Shared)));
         admin.Post("/quitquitquit", "ends the process in good order", async context =>
         {
             await PageServer.AnswerAsync(context, 200, "shutdown now\n");

@@ -96,7 +96,7 @@ internal static class ExplainCommand
             Onward.End => $"It is answered at {answers.Count}.",
             _ => "It goes in circles.",
         });
-        if (request.Method is not null && !answers.Any(answer => answer.Proxy.StartsWith("waypoint", StringComparison.Ordinal)))
+        if (request.Method is not null && last.Refusal is null && !answers.Any(answer => answer.Proxy.StartsWith("waypoint", StringComparison.Ordinal)))
         {
             Console.WriteLine("No waypoint is on the way: nothing in the mesh looks at method, path and headers.");
         }

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Ambient.Api.Discovery;
+using Ambient.Http.Paths;
 using Ambient.Mesh.Config;
 using Ambient.Mesh.Explanation;
+using Ambient.Mesh.Http;
 using Ambient.Mesh.Model;
 using Ambient.Mesh.State;
 using Ambient.Sandbox.Images;
@@ -18,8 +20,14 @@ internal sealed class OfflineMesh : IExplainedMesh
 {
     private const string AddressType = "type.googleapis.com/istio.workload.Address";
     private const string PolicyType = "type.googleapis.com/istio.security.Authorization";
+    private const string WaypointType = "type.googleapis.com/ambient.waypoint.v1.Waypoint";
+    private const string WaypointServiceType = "type.googleapis.com/ambient.waypoint.v1.Service";
+    private const string WaypointPolicyType = "type.googleapis.com/ambient.waypoint.v1.Authorization";
 
     private readonly MeshStore _mesh = new();
+
+    /// <summary>What each waypoint gets beyond the mesh, by the key of its Gateway.</summary>
+    private readonly Dictionary<string, WaypointStore> _waypoints = new(StringComparer.Ordinal);
     private readonly string _namespace;
 
     private OfflineMesh(string ns) => _namespace = ns;
@@ -94,7 +102,16 @@ internal sealed class OfflineMesh : IExplainedMesh
     public Task<HopAnswer> AskAsync(HopQuestion question, string node, CancellationToken ct)
     {
         // The same question gets the same answer: who compares two sets of manifests must not see chance.
-        return Task.FromResult(NodeHops.Explain(_mesh.Current, question, new Random(0)));
+        var random = new Random(0);
+        if (question.Hop != Hop.Request)
+        {
+            return Task.FromResult(NodeHops.Explain(_mesh.Current, question, random));
+        }
+
+        var pod = _mesh.Current.Workloads[question.Server!];
+        var gateway = $"{pod.Namespace}/{pod.CanonicalName}"; // the name of a waypoint's pods, by their label
+        var waypoint = _waypoints.TryGetValue(gateway, out var store) ? store.Current : WaypointSnapshot.Empty;
+        return Task.FromResult(new WaypointHop(_mesh.Current, waypoint, PathText.Normalize).Explain(question, random));
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -110,15 +127,26 @@ internal sealed class OfflineMesh : IExplainedMesh
     private void Take(MemoryStream responses)
     {
         var (decoder, update) = (new WdsDecoder(), new MeshUpdate());
+        var waypoints = new Dictionary<string, WaypointUpdate>(StringComparer.Ordinal);
         while (responses.Position < responses.Length)
         {
             var response = DeltaDiscoveryResponse.Parser.ParseDelimitedFrom(responses);
+            if (!waypoints.TryGetValue(response.SystemVersionInfo, out var waypoint))
+            {
+                waypoints[response.SystemVersionInfo] = waypoint = new WaypointUpdate();
+            }
+
             foreach (var resource in response.Resources)
             {
+                var content = resource.Resource_.Value;
                 switch (response.TypeUrl)
                 {
+                    case WaypointType: waypoint.Waypoint = WaypointDecoder.DecodeWaypoint(resource.Name, content); break;
+                    case WaypointServiceType: waypoint.Services.Add(WaypointDecoder.DecodeService(resource.Name, content)); break;
+                    case WaypointPolicyType: waypoint.Policies.Add(WaypointDecoder.DecodePolicy(resource.Name, content)); break;
+                    case PolicyType: update.Policies.Add(PolicyDecoder.Decode(resource.Name, content)); break;
                     case AddressType:
-                        var (workload, service) = decoder.DecodeAddress(resource.Resource_.Value, resource.Name);
+                        var (workload, service) = decoder.DecodeAddress(content, resource.Name);
                         if (workload is not null)
                         {
                             update.Workloads.Add(workload);
@@ -129,14 +157,15 @@ internal sealed class OfflineMesh : IExplainedMesh
                         }
 
                         break;
-                    case PolicyType:
-                        update.Policies.Add(PolicyDecoder.Decode(resource.Name, resource.Resource_.Value));
-                        break;
                 }
             }
         }
 
         _mesh.Apply(update);
+        foreach (var (gateway, change) in waypoints.Where(entry => entry.Key.Length > 0))
+        {
+            (_waypoints[gateway] = new WaypointStore()).Apply(change);
+        }
     }
 
     private Workload Find(string text)

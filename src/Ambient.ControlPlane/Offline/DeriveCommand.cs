@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Ambient.Api.Discovery;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Waypoints;
 using Ambient.Kubernetes;
 using Ambient.Xds.Delta;
 using Google.Protobuf;
@@ -49,6 +51,9 @@ internal static class DeriveCommand
 
         Write(output, ResourceTypes.Address, "", changes.Addresses.Select(change => (change.Key, (IMessage?)change.Value)));
         Write(output, ResourceTypes.Authorization, "", changes.Authorizations.Select(change => (change.Key, (IMessage?)change.Value)));
+        Write(output, ResourceTypes.WaypointAuthorization, changes.WaypointAuthorizations.Values);
+        Write(output, ResourceTypes.WaypointService, changes.WaypointServices.Values);
+        Write(output, ResourceTypes.Waypoint, changes.WaypointResources.Values);
         output.Flush();
     }
 
@@ -57,7 +62,7 @@ internal static class DeriveCommand
     {
         foreach (var (key, policy) in changes.Policies)
         {
-            if (policy?.Condition is { Reason: not Policies.PolicyCondition.Accepted } condition)
+            if (policy?.Condition is { Reason: not PolicyCondition.Accepted } condition)
             {
                 yield return $"AuthorizationPolicy {key}: {condition.Message}";
             }
@@ -65,7 +70,7 @@ internal static class DeriveCommand
 
         foreach (var (key, policy) in changes.Attachments)
         {
-            if (policy is { Reason: not Waypoints.PolicyAttachment.Accepted })
+            if (policy is { Reason: not PolicyAttachment.Accepted })
             {
                 yield return $"AuthorizationPolicy {key}: {policy.Message}";
             }
@@ -77,6 +82,15 @@ internal static class DeriveCommand
             {
                 yield return $"Service {key}: {condition.Message}";
             }
+        }
+    }
+
+    private static void Write<T>(Stream output, string type, IEnumerable<Scoped<T>?> resources)
+        where T : class, IMessage
+    {
+        foreach (var receiver in resources.OfType<Scoped<T>>().GroupBy(resource => resource.Waypoint))
+        {
+            Write(output, type, receiver.Key, receiver.Select(resource => (resource.Name, (IMessage?)resource.Resource)));
         }
     }
 

@@ -75,6 +75,11 @@ internal static class EchoAnswers
 
     private static async Task AnswerRequestAsync(HttpContext context)
     {
+        if (EchoFailures.Take(context.Request.Query))
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+
         var body = await JsonAsync(context);
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;

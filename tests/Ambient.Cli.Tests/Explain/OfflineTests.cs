@@ -51,6 +51,54 @@ public sealed class OfflineTests
         Assert.Equal("", outcome.Error);
     }
 
+    [Theory]
+    [InlineData("reviews.press:80 DELETE /1", 2, "explicitly denied by: press/no-delete (rule 0: method DELETE is one of [DELETE]): 403")]
+    [InlineData("reviews.press:80 GET /a/../b?x=1", 0, "path /a/../b is read as /b")]
+    [InlineData("reviews.press:80 GET /a/../b?x=1", 0, "GET reviews.press/b?x=1 asks for press/reviews.press.svc.cluster.local port 80")]
+    [InlineData("reviews.press:80 GET /", 0, "the rule's shares: 90 to press/reviews-v1.press.svc.cluster.local port 80, 10 to press/reviews-v2.press.svc.cluster.local port 80")]
+    [InlineData("reviews.press:80 GET /", 0, "with 3 more tries on")]
+    [InlineData("reviews.press:80 GET /%00", 2, "400: path /%00 has no safe reading")]
+    [InlineData("reviews.press:80", 0, "HTTP is spoken there, and no request is given: GET / is assumed")]
+    [InlineData("press/reviews-v1:8080 DELETE /1", 0, "sent on to the workload that was addressed")] // the policy targets the service
+    public async Task A_request_is_followed_through_its_waypoint(string request, int code, string said)
+    {
+        var outcome = await ExplainAsync([
+            "shop/web", .. request.Split(' '), "-f", $"{Samples}/shop.yaml", "-f", $"{Samples}/reviews.yaml",
+        ]);
+        Assert.True(outcome.Code == code, outcome.Output + outcome.Error);
+        Assert.Contains(said, outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("whose traffic has to pass waypoint press/guard.press.svc.cluster.local port 15008", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("2. waypoint press/guard-0", outcome.Output, StringComparison.Ordinal);
+        if (code == 0)
+        {
+            Assert.Contains("spiffe://cluster.local/ns/press/sa/guard connects from", outcome.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_client_outside_the_mesh_passes_the_waypoint_by()
+    {
+        var outcome = await ExplainAsync("outside/stranger", "reviews.press:80", "DELETE", "/1", "-f", $"{Samples}/stranger.yaml", "-f", $"{Samples}/reviews.yaml");
+        Assert.Contains("waypoint press/guard.press.svc.cluster.local is not on its way: only clients in the mesh pass it", outcome.Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains("No waypoint is on the way", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_waypoint_that_is_not_there_refuses()
+    {
+        using var file = new ManifestFile("""
+            {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient, istio.io/use-waypoint: gone}}}
+            ---
+            {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}
+            ---
+            {apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{name: http, port: 80}]}}
+            """);
+        var outcome = await ExplainAsync("shop/web", "web:80", "GET", "/", "-f", file.Path);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("Refused at 1: unknown waypoint: waypoint gone.shop.svc.cluster.local not found", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("note: Service shop/web: There is no Gateway shop/gone; until there is, traffic is refused.", outcome.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_dump_of_a_cluster_keeps_its_addresses_and_labels()
     {

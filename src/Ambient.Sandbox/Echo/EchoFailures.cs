@@ -1,0 +1,29 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+
+namespace Ambient.Sandbox.Echo;
+
+/// <summary>
+/// Failures on request, to see what a mesh makes of them: of the requests with <c>?fail=N&amp;key=KEY</c> the first N of a key are answered
+/// with 503, each pod by its own count.
+/// </summary>
+internal static class EchoFailures
+{
+    /// <summary>Keys that are remembered; beyond them nothing fails. Tests and demos use some dozen.</summary>
+    private const int MostKeys = 4096;
+
+    private static readonly ConcurrentDictionary<string, int> Seen = new(StringComparer.Ordinal);
+
+    /// <summary>Whether to fail this request.</summary>
+    public static bool Take(IQueryCollection query)
+    {
+        if (!int.TryParse(query["fail"], NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) || wanted == 0
+            || query["key"] is not [{ Length: > 0 } key] || (Seen.Count >= MostKeys && !Seen.ContainsKey(key)))
+        {
+            return false;
+        }
+
+        return Seen.AddOrUpdate(key, 1, (_, count) => count + 1) <= wanted;
+    }
+}

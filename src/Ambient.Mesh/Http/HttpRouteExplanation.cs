@@ -14,6 +14,7 @@ public static class HttpRouteExplanation
         RouteOutcome.UnknownService => $"service {serviceKey} is not served by this waypoint, or its configuration has not been received",
         RouteOutcome.NoRoute => string.Create(CultureInfo.InvariantCulture,
             $"no route of service {serviceKey} matches {facts.Method} {facts.Path} on port {facts.Connection.DestinationPort}"),
+        RouteOutcome.Undecided => $"{decision.Route} has an expression that takes too long for this request; simplify it",
         RouteOutcome.NoBackend => $"{decision.Route} has no backend for the request{Missing(decision)}",
         _ => $"{decision.Route?.ToString() ?? "no route"}: {Outcome(decision)}",
     };
@@ -31,7 +32,7 @@ public static class HttpRouteExplanation
             PassedOver(service, port, facts, decision.Route, steps);
         }
 
-        if (decision.Route is { } route)
+        if (decision is { Route: { } route, Outcome: not RouteOutcome.Undecided })
         {
             steps.Add(decision.Match < 0
                 ? $"{route} is for every request"
@@ -44,7 +45,7 @@ public static class HttpRouteExplanation
 
         steps.Add(decision.Outcome switch
         {
-            RouteOutcome.UnknownService or RouteOutcome.NoRoute or RouteOutcome.NoBackend => $"{Render(serviceKey, facts, decision)}: {decision.Status}",
+            RouteOutcome.UnknownService or RouteOutcome.NoRoute or RouteOutcome.NoBackend or RouteOutcome.Undecided => $"{Render(serviceKey, facts, decision)}: {decision.Status}",
             _ => Outcome(decision),
         });
         Extras(decision, steps);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 
 namespace Ambient.Mesh.Http;
 
@@ -39,35 +40,53 @@ public static class HttpRouter
         // 1. What is not known may not be guessed: its policies and routes could refuse.
         if (waypoint.FindService(serviceKey) is not { Bound: true } service)
         {
-            return new RouteDecision { Outcome = RouteOutcome.UnknownService, Match = -1, Status = 503, Traffic = TrafficPolicy.Default };
+            return Refuse(RouteOutcome.UnknownService, 503);
         }
 
         // 2. and 3.
         var any = false;
         foreach (var route in service.Routes)
         {
-            if (route.IsFor(port))
+            if (!route.IsFor(port))
             {
-                any = true;
+                continue;
+            }
+
+            any = true;
+            try
+            {
                 if (RouteMatching.Matches(route, facts, out var match))
                 {
                     return Take(waypoint, service, route, match, facts, random);
                 }
             }
+            catch (RegexMatchTimeoutException)
+            {
+                // To go on to the next rule could be to pass over one that refuses.
+                return Refuse(RouteOutcome.Undecided, 500, service, route);
+            }
         }
 
-        return any
-            ? new RouteDecision { Outcome = RouteOutcome.NoRoute, Service = service, Match = -1, Status = 404, Traffic = TrafficPolicy.Default }
-            : new RouteDecision
-            {
-                Outcome = RouteOutcome.Forward,
-                Service = service,
-                Match = -1,
-                Destination = service.Key,
-                Port = port,
-                Traffic = service.TrafficFor(port),
-            };
+        return any ? Refuse(RouteOutcome.NoRoute, 404, service) : new RouteDecision
+        {
+            Outcome = RouteOutcome.Forward,
+            Service = service,
+            Match = -1,
+            Destination = service.Key,
+            Port = port,
+            Traffic = service.TrafficFor(port),
+        };
     }
+
+    private static RouteDecision Refuse(RouteOutcome outcome, int status, HttpService? service = null, HttpRoute? route = null, int match = -1) => new()
+    {
+        Outcome = outcome,
+        Service = service,
+        Route = route,
+        Match = match,
+        Status = status,
+        Traffic = TrafficPolicy.Default,
+    };
 
     private static RouteDecision Take(
         WaypointSnapshot waypoint, HttpService service, HttpRoute route, int match, in HttpRequestFacts facts, Random random)
@@ -93,16 +112,7 @@ public static class HttpRouter
         var fault = Draw(route.Fault, random);
         if (Draw(forward, random) is not { Service: { } destination } backend)
         {
-            return new RouteDecision
-            {
-                Outcome = RouteOutcome.NoBackend,
-                Service = service,
-                Route = route,
-                Match = match,
-                Traffic = TrafficPolicy.Default,
-                Status = 500,
-                Fault = fault,
-            };
+            return Refuse(RouteOutcome.NoBackend, 500, service, route, match) with { Fault = fault };
         }
 
         // 6.

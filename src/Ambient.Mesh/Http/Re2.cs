@@ -14,6 +14,12 @@ internal static class Re2
     /// <summary>The Gateway API takes 1,024 characters for a path and 4,096 for a header's value.</summary>
     private const int LongestPattern = 4096;
 
+    /// <summary>
+    /// Time is linear in the text, but an expression such as <c>.*a.{200}</c> takes tens of microseconds for each character. No usual one needs a
+    /// hundredth of this for the longest path; beyond it a request is refused, so that it holds up the others of its loop no longer.
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
     public static Regex Compile(string pattern, bool ignoreCase = false)
     {
         if (pattern.Length > LongestPattern)
@@ -23,9 +29,13 @@ internal static class Re2
 
         try
         {
-            return new Regex(
+            var regex = new Regex(
                 $@"\A(?:{new Translation(pattern).Text})\z",
-                RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | (ignoreCase ? RegexOptions.IgnoreCase : 0));
+                RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | (ignoreCase ? RegexOptions.IgnoreCase : 0),
+                Patience);
+            // The first match makes what all share; that is nothing for a request to wait for.
+            _ = regex.IsMatch("");
+            return regex;
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {

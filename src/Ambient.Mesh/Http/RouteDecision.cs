@@ -20,6 +20,9 @@ public enum RouteOutcome
     /// <summary>500: the route's share for it has no backend.</summary>
     NoBackend,
 
+    /// <summary>500: a rule's expression took too long for the request, so that nobody knows whether the rule is meant.</summary>
+    Undecided,
+
     /// <summary>503: the service is not this waypoint's, or its configuration has not been received, so nobody knows what holds for it.</summary>
     UnknownService,
 }
@@ -43,7 +46,7 @@ public readonly record struct RouteDecision
     /// <summary>The service that was addressed; null where a workload was, or the service is not known.</summary>
     public HttpService? Service { get; init; }
 
-    /// <summary>The rule that decided; null where no route is for the port, so that the request goes to the service itself.</summary>
+    /// <summary>The rule that decided, or could not; null where no route is for the port, so that the request goes to the service itself.</summary>
     public HttpRoute? Route { get; init; }
 
     /// <summary>Which of the rule's matches held, from 0; −1 where it has none.</summary>

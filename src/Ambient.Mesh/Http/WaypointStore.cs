@@ -84,7 +84,8 @@ public sealed class WaypointStore
     private static bool PoliciesChanged(WaypointUpdate update, WaypointSnapshot before, WaypointSnapshot after) =>
         update.Policies.Count + update.RemovedPolicies.Count + update.RemovedServices.Count > 0
         || !Same(before.Waypoint?.Policies, after.Waypoint?.Policies)
-        || update.Services.Exists(service => !Same(before.FindService(service.Key)?.Policies, service.Policies));
+        || update.Services.Exists(service =>
+            before.FindService(service.Key) is not { } known || known.Bound != service.Bound || !Same(known.Policies, service.Policies));
 
     private static bool Same(IReadOnlyList<string>? one, IReadOnlyList<string>? other) =>
         one is null ? other is null : other is not null && one.SequenceEqual(other, StringComparer.Ordinal);

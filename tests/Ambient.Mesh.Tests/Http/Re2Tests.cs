@@ -58,4 +58,21 @@ public sealed class Re2Tests
 
     [Fact]
     public void An_expression_has_a_bound() => Assert.Throws<FormatException>(() => Re2.Compile(new string('a', 5000)));
+
+    /// <summary>The rule that could not be told might be the one that refuses, so the next one does not get the request.</summary>
+    [Fact]
+    public void An_expression_that_takes_too_long_refuses_the_request()
+    {
+        var scene = Scene.Service("""
+            routes: [{source: R, rule: slow, matches: [{path: {regex: "/.*a.{300}b"}}], response: {status: 403}}, {response: {status: 200}}]
+            """);
+        var random = new Random(1);
+        var path = new string([.. Enumerable.Range(0, 60_000).Select(_ => "ax"[random.Next(2)])]);
+        var request = new Request($"GET /{path}");
+        var decision = scene.Decide(request);
+        Assert.Equal((RouteOutcome.Undecided, 500, "slow"), (decision.Outcome, decision.Status, decision.Route?.Rule));
+        Assert.Equal("R rule slow has an expression that takes too long for this request; simplify it", HttpRouteExplanation.Render(Scene.Shop, request.Facts, decision));
+        Assert.EndsWith(": 500", HttpRouteExplanation.Steps(Scene.Shop, request.Facts, decision)[^1], StringComparison.Ordinal);
+        Assert.Equal(200, scene.Decide(new Request("GET /a")).Status);
+    }
 }

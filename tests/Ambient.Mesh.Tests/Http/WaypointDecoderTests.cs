@@ -101,13 +101,14 @@ public sealed class WaypointDecoderTests
         scene.WithService("shop", "shop.example", "policies: []");
         scene.With("policies: [\"shop/p\"]");
         scene.With("policies: [\"shop/p\"]");
+        scene.WithService("shop", "shop.example", bound: false);
         var removal = new WaypointUpdate();
         Assert.True(removal.IsEmpty);
         removal.RemovedServices.Add(Scene.Shop);
         removal.RemovedPolicies.Add("shop/p");
         removal.RemovedWaypoints.Add("shop/gate");
         scene.Store.Apply(removal);
-        Assert.Equal([true, false, true, true, false, true], changes.Select(change => change.PoliciesChanged));
+        Assert.Equal([true, false, true, true, false, true, true], changes.Select(change => change.PoliciesChanged));
         Assert.Equal((0, 0, null), (scene.Waypoint.Services.Count(), scene.Waypoint.Policies.Count, scene.Waypoint.Waypoint));
         Assert.Equal(changes[^2].After, changes[^1].Before);
     }

@@ -23,8 +23,11 @@ public sealed record ApiServerOptions
     /// <summary>Audiences that the API itself accepts; the default of tokens that ask for none.</summary>
     public IReadOnlyList<string> Audiences { get; init; } = ["https://kubernetes.default.svc"];
 
-    /// <summary>Manifests of CustomResourceDefinitions to install at the start, beside the built-in Istio ones.</summary>
+    /// <summary>Manifests of CustomResourceDefinitions to install at the start, beside the built-in ones.</summary>
     public IReadOnlyList<string> Definitions { get; init; } = [];
+
+    /// <summary>The groups whose kinds, as far as the mesh follows them, are there from the start.</summary>
+    public IReadOnlyList<string> BuiltInGroups { get; init; } = ["gateway.networking.k8s.io", "security.istio.io", "networking.istio.io"];
 
     /// <summary>
     /// Whether to do what a cluster's controllers and admission do for users: make each namespace's <c>default</c> service

@@ -7,7 +7,7 @@ namespace Ambient.ApiServer;
 /// <summary>What is there before the first request: namespaces, the server's own service, and definitions.</summary>
 internal static class Bootstrap
 {
-    private static readonly string[] Definitions = ["gateway-api.yaml", "istio-security.yaml"];
+    private static readonly string[] Definitions = ["gateway-api.yaml", "istio-security.yaml", "istio-networking.yaml"];
 
     public static void Run(ServerState server)
     {
@@ -29,7 +29,9 @@ internal static class Bootstrap
         // Whoever brings a definition of his own means it.
         var given = server.Options.Definitions.SelectMany(text => Manifests.Parse(text, "definition")).ToList();
         var names = given.Select(definition => definition.TextAt("metadata", "name")).ToHashSet();
-        foreach (var definition in Definitions.SelectMany(BuiltIn).Where(builtIn => !names.Contains(builtIn.TextAt("metadata", "name"))).Concat(given))
+        var builtIn = Definitions.SelectMany(BuiltIn)
+            .Where(ours => server.Options.BuiltInGroups.Contains(ours.TextAt("spec", "group")) && !names.Contains(ours.TextAt("metadata", "name")));
+        foreach (var definition in builtIn.Concat(given))
         {
             Create(server, definition);
         }

@@ -91,6 +91,8 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
             Write(ResourceKinds.Gateways, GatewayStatuses.EdgeController, _feed.GatewayStates, GatewayStatusJson.Due, status),
             Write(ResourceKinds.HttpRoutes, GatewayStatuses.EdgeController, _feed.HttpRoutes, GatewayStatusJson.Due, status),
             Write(ResourceKinds.GrpcRoutes, GatewayStatuses.EdgeController, _feed.GrpcRoutes, GatewayStatusJson.Due, status),
+            Write(ResourceKinds.VirtualServices, Conditions.NetworkingManager, _feed.VirtualServices, Conditions.Due, status),
+            Write(ResourceKinds.DestinationRules, Conditions.NetworkingManager, _feed.DestinationRules, Conditions.Due, status),
         ];
 
         // 5. Servers.

@@ -39,6 +39,7 @@ internal static class Manifest
         (_, "true") => true,
         (_, "false") => false,
         (_, var text) when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
+        (_, var text) when text.Count(c => c == '.') == 1 && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) => number,
         (_, var text) => text,
     };
 }

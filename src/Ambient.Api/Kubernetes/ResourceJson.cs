@@ -31,6 +31,10 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(HttpRoute))]
 [JsonSerializable(typeof(RouteStatus))]
 [JsonSerializable(typeof(GrpcRoute))]
+[JsonSerializable(typeof(VirtualService))]
+[JsonSerializable(typeof(DestinationRule))]
+[JsonSerializable(typeof(ServiceEntry))]
+[JsonSerializable(typeof(WorkloadEntry))]
 [JsonSerializable(typeof(LabelSelector))]
 [JsonSerializable(typeof(PodStatus))]
 public sealed partial class ResourceJson : JsonSerializerContext;

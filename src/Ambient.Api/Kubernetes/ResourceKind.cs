@@ -44,4 +44,8 @@ public static class ResourceKinds
     public static ResourceKind<GatewayClass> GatewayClasses { get; } = new("gateway.networking.k8s.io", "v1", "gatewayclasses", false, ResourceJson.Default.GatewayClass);
     public static ResourceKind<HttpRoute> HttpRoutes { get; } = new("gateway.networking.k8s.io", "v1", "httproutes", true, ResourceJson.Default.HttpRoute);
     public static ResourceKind<GrpcRoute> GrpcRoutes { get; } = new("gateway.networking.k8s.io", "v1", "grpcroutes", true, ResourceJson.Default.GrpcRoute);
+    public static ResourceKind<VirtualService> VirtualServices { get; } = new("networking.istio.io", "v1", "virtualservices", true, ResourceJson.Default.VirtualService);
+    public static ResourceKind<DestinationRule> DestinationRules { get; } = new("networking.istio.io", "v1", "destinationrules", true, ResourceJson.Default.DestinationRule);
+    public static ResourceKind<ServiceEntry> ServiceEntries { get; } = new("networking.istio.io", "v1", "serviceentries", true, ResourceJson.Default.ServiceEntry);
+    public static ResourceKind<WorkloadEntry> WorkloadEntries { get; } = new("networking.istio.io", "v1", "workloadentries", true, ResourceJson.Default.WorkloadEntry);
 }

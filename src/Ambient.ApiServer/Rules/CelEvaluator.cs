@@ -227,6 +227,7 @@ internal sealed class CelEvaluator
                 ? number
                 : throw new CelException($"type conversion error of '{text}'"),
             ("string", [var value]) => value switch { string text => text, bool flag => flag ? "true" : "false", _ => Json.Text(ToJson(value)!) },
+            ("duration", [string text]) => Duration(text),
             ("isURL", [string text]) => Uri.TryCreate(text, UriKind.Absolute, out _),
             ("type", [var value]) => value?.GetType().Name ?? "null",
             ("dyn", [var value]) => value,
@@ -243,6 +244,29 @@ internal sealed class CelEvaluator
         JsonObject body => (double)body.Count,
         _ => throw new CelException("no such overload of size"),
     };
+
+    /// <summary>In milliseconds, of numbers with units one after the other.</summary>
+    private static double Duration(string text)
+    {
+        const string Part = @"([0-9]*\.?[0-9]+|[0-9]+\.)(h|ms|m|s|us|µs|ns)";
+        var sign = text.StartsWith('-') ? -1 : 1;
+        var unsigned = text.TrimStart('+', '-');
+        if (!Regex.IsMatch(unsigned, $@"\A(0|({Part})+)\z", RegexOptions.CultureInvariant, PatternTimeout))
+        {
+            throw new CelException($"type conversion error of '{text}' to a duration");
+        }
+
+        return sign * Regex.Matches(unsigned, Part, RegexOptions.CultureInvariant, PatternTimeout).Sum(part =>
+            double.Parse(part.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) * part.Groups[2].Value switch
+            {
+                "h" => 3_600_000d,
+                "m" => 60_000d,
+                "s" => 1000d,
+                "ms" => 1d,
+                "ns" => 0.000001,
+                _ => 0.001,
+            });
+    }
 
     private static bool Matches(string text, string pattern)
     {

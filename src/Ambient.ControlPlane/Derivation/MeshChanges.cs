@@ -1,6 +1,7 @@
 using Ambient.Api.Security;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
 using Address = Ambient.Api.Workloads.Address;
 using Proto = Ambient.Api.Waypoints;
@@ -39,6 +40,11 @@ internal sealed class MeshChanges
     public Dictionary<string, RouteState?> HttpRoutes { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, RouteState?> GrpcRoutes { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Resources of Istio's networking whose condition may have to be written anew.</summary>
+    public Dictionary<string, NetworkingState?> VirtualServices { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, NetworkingState?> DestinationRules { get; } = new(StringComparer.Ordinal);
 
     /// <summary>How many derivations ran: the work that the change cost.</summary>
     public int Derivations { get; set; }

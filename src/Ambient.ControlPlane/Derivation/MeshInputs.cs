@@ -1,6 +1,7 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Routing;
 
 namespace Ambient.ControlPlane.Derivation;
 
@@ -26,6 +27,10 @@ internal sealed class MeshInputs
     public Source<HttpRoute> HttpRoutes { get; } = new();
 
     public Source<GrpcRoute> GrpcRoutes { get; } = new();
+
+    public LastGood<VirtualService> VirtualServices { get; } = new(VirtualServiceValidation.Problems);
+
+    public LastGood<DestinationRule> DestinationRules { get; } = new(DestinationRuleValidation.Problems);
 
     public LastGood<AuthorizationPolicy> AuthorizationPolicies { get; } = new(PolicyValidation.Problems);
 

@@ -62,16 +62,21 @@ internal sealed class MeshModel
         Publish(_services);
         var hosts = new Derived<Service, MeshHost>(_graph, Inputs.Services, HostOf);
         var bindings = new Derived<BoundService, HostBinding>(_graph, bound, BindingOf);
-        Publish(new WaypointModel(_graph, Inputs, waypoints, hosts, bindings, settings));
-        var attachments = new PolicyAttachments(bound, Inputs.Gateways, Inputs.GatewayClasses, settings);
+        var endpoints = new HostEndpoints(Inputs, _podsByNamespace, _slicesByService, settings);
+        var forWaypoints = new WaypointModel(_graph, Inputs, waypoints, hosts, bindings, endpoints, settings);
+        Publish(forWaypoints);
+        var networking = new NetworkingConditions(_graph, Inputs, bindings, forWaypoints.Routes, forWaypoints.Traffic, forWaypoints.Hosts);
+        networking.VirtualServices.Changed += change => _changes.VirtualServices[change.Key] = change.New;
+        networking.DestinationRules.Changed += change => _changes.DestinationRules[change.Key] = change.New;
+        var attachments = new PolicyAttachments(bound, forWaypoints.Policies, Inputs.Gateways, Inputs.GatewayClasses, settings);
         new Derived<Accepted<AuthorizationPolicy>, PolicyAttachment>(
             _graph,
             Inputs.AuthorizationPolicies.Accepted,
-            (policy, reads) => attachments.Of(policy.Latest, reads) is { } attachment ? [(ResourceKey.Of(policy.Latest), attachment)] : [])
+            (policy, reads) => attachments.Of(policy, reads) is { } attachment ? [(ResourceKey.Of(policy.Latest), attachment)] : [])
             .Changed += change => _changes.Attachments[change.Key] = change.New;
         Publish(new Derived<Pod, Address>(_graph, Inputs.Pods, AddressOf));
         Publish(new Derived<EndpointSlice, Address>(_graph, Inputs.EndpointSlices, AddressesOf));
-        Status = new GatewayModel(_graph, Inputs, _slicesByService, settings);
+        Status = new GatewayModel(_graph, Inputs, _slicesByService, forWaypoints.Routes, settings);
         Status.Gateways.Changed += change => _changes.Gateways[change.Key] = change.New;
         Status.HttpRoutes.Changed += change => _changes.HttpRoutes[change.Key] = change.New;
         Status.GrpcRoutes.Changed += change => _changes.GrpcRoutes[change.Key] = change.New;
@@ -125,6 +130,8 @@ internal sealed class MeshModel
             var host = new MeshHost(
                 service.Metadata.Namespace ?? "",
                 ServiceAddresses.Hostname(service, _settings),
+                HostKind.Service,
+                ResourceKey.Of(service),
                 new((service.Spec!.Ports ?? []).Select(port => (uint)port.Port)));
             yield return (host.Key, host);
         }

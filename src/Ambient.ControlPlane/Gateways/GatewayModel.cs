@@ -1,6 +1,7 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
 
 namespace Ambient.ControlPlane.Gateways;
@@ -17,21 +18,23 @@ internal sealed class GatewayModel
     private readonly MeshSettings _settings;
     private readonly MeshInputs _inputs;
     private readonly RouteStatuses _routes;
+    private readonly RouteModel _compiled;
     private readonly Index<EndpointSlice> _slicesByService;
     private readonly Index<HttpRoute> _httpRoutes;
     private readonly Index<GrpcRoute> _grpcRoutes;
 
-    public GatewayModel(Graph graph, MeshInputs inputs, Index<EndpointSlice> slicesByService, MeshSettings settings)
+    public GatewayModel(Graph graph, MeshInputs inputs, Index<EndpointSlice> slicesByService, RouteModel routes, MeshSettings settings)
     {
         _settings = settings;
         _inputs = inputs;
         _slicesByService = slicesByService;
+        _compiled = routes;
         _routes = new RouteStatuses(inputs.Services, inputs.Gateways, inputs.GatewayClasses, inputs.Namespaces);
         _httpRoutes = inputs.HttpRoutes.IndexBy(GatewaysOf);
         _grpcRoutes = inputs.GrpcRoutes.IndexBy(GatewaysOf);
         Gateways = new Derived<Gateway, GatewayState>(graph, inputs.Gateways, StateOf);
-        HttpRoutes = new Derived<HttpRoute, RouteState>(graph, inputs.HttpRoutes, StateOf);
-        GrpcRoutes = new Derived<GrpcRoute, RouteState>(graph, inputs.GrpcRoutes, StateOf);
+        HttpRoutes = new Derived<HttpRoute, RouteState>(graph, inputs.HttpRoutes, (route, reads) => StateOf(route, _compiled.Http, reads));
+        GrpcRoutes = new Derived<GrpcRoute, RouteState>(graph, inputs.GrpcRoutes, (route, reads) => StateOf(route, _compiled.Grpc, reads));
     }
 
     /// <summary>Gateways of our classes.</summary>
@@ -56,9 +59,11 @@ internal sealed class GatewayModel
         }
     }
 
-    private IEnumerable<(string, RouteState)> StateOf(IRoute route, Reads reads)
+    private IEnumerable<(string, RouteState)> StateOf(IRoute route, Collection<CompiledRules> compiled, Reads reads)
     {
-        yield return (ResourceKey.Of(route), new RouteState(route, _routes.Of(route, reads)));
+        var key = ResourceKey.Of(route);
+        var problems = (reads.Get(compiled, key) ?? CompiledRules.None).Problems;
+        yield return (key, new RouteState(route, _routes.Of(route, problems, reads)));
     }
 
     private IEnumerable<IRoute> Routes(string gateway, Reads reads) =>

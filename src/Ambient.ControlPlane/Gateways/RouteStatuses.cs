@@ -1,6 +1,7 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Routing;
 
 namespace Ambient.ControlPlane.Gateways;
 
@@ -9,17 +10,17 @@ internal sealed class RouteStatuses(Collection<Service> services, Collection<Gat
 {
     private const string GatewayGroup = "gateway.networking.k8s.io";
 
-    private static readonly HashSet<string> KnownFilters =
-        ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "RequestRedirect", "URLRewrite", "CORS"];
-
     /// <summary>The status of each parent; of a waypoint's Gateway none, because routes are for services and not for waypoints.</summary>
-    public IReadOnlyList<RouteParentStatus> Of(IRoute route, Reads reads)
+    /// <param name="route">The route.</param>
+    /// <param name="problems">What of it is not carried out as it is written.</param>
+    /// <param name="reads">What it reads is recorded there.</param>
+    public IReadOnlyList<RouteParentStatus> Of(IRoute route, IReadOnlyList<RouteProblem> problems, Reads reads)
     {
         List<RouteParentStatus> parents = [];
-        var resolved = Resolved(route, reads);
+        var resolved = Resolved(route, problems);
         foreach (var parent in route.ParentRefs ?? [])
         {
-            if (Accepted(route, parent, reads) is { } accepted)
+            if (Accepted(route, parent, problems, reads) is { } accepted)
             {
                 parents.Add(new RouteParentStatus
                 {
@@ -41,14 +42,14 @@ internal sealed class RouteStatuses(Collection<Service> services, Collection<Gat
         && Names(parent, listener)
         && Admits(listener, gateway, route, reads));
 
-    private Condition? Accepted(IRoute route, ParentReference parent, Reads reads)
+    private Condition? Accepted(IRoute route, ParentReference parent, IReadOnlyList<RouteProblem> problems, Reads reads)
     {
         var ns = parent.Namespace ?? route.Metadata.Namespace;
         if (parent is { Group: "", Kind: "Service" })
         {
             return reads.Get(services, ResourceKey.Of(ns, parent.Name)) is null
                 ? StatusCondition.False(route, "Accepted", "NoMatchingParent", $"There is no Service {ns}/{parent.Name}.")
-                : StatusCondition.True(route, "Accepted", "Accepted", "The route is valid.");
+                : StatusCondition.True(route, "Accepted", "Accepted", Limits(route, ns, problems));
         }
 
         if (!IsGateway(parent)
@@ -66,29 +67,24 @@ internal sealed class RouteStatuses(Collection<Service> services, Collection<Gat
                 : StatusCondition.False(route, "Accepted", "NotAllowedByListeners", $"No listener of Gateway {ns}/{parent.Name} admits the route: see the listeners' allowedRoutes and hostname.");
     }
 
-    private Condition Resolved(IRoute route, Reads reads)
+    /// <summary>What a route does less than it says, though it is accepted.</summary>
+    private static string Limits(IRoute route, string? serviceNamespace, IReadOnlyList<RouteProblem> problems)
     {
-        if (route.Filters.FirstOrDefault(filter => !KnownFilters.Contains(filter.Type)) is { } unknown)
+        var limits = problems.Where(problem => problem.Reason == RouteProblem.UnsupportedValue).Select(problem => problem.Message);
+        if (serviceNamespace != route.Metadata.Namespace)
         {
-            return StatusCondition.False(route, "ResolvedRefs", "InvalidFilter", $"Filter type {unknown.Type} is not supported; its rule answers 500.");
+            limits = limits.Prepend($"Waypoints carry out routes of the service's own namespace alone: put the route into namespace {serviceNamespace}.");
         }
 
-        foreach (var backend in route.Backends)
-        {
-            if (backend is not { Group: null or "", Kind: null or "Service" })
-            {
-                return StatusCondition.False(route, "ResolvedRefs", "InvalidKind", $"A backend of kind {backend.Kind} ({backend.Group}) is not supported; use a Service.");
-            }
-
-            var ns = backend.Namespace ?? route.Metadata.Namespace;
-            if (reads.Get(services, ResourceKey.Of(ns, backend.Name)) is null)
-            {
-                return StatusCondition.False(route, "ResolvedRefs", "BackendNotFound", $"There is no Service {ns}/{backend.Name}; its share of the requests is answered with 500.");
-            }
-        }
-
-        return StatusCondition.True(route, "ResolvedRefs", "ResolvedRefs", "All references are resolved.");
+        var text = string.Join(" ", limits);
+        return text.Length == 0 ? "The route is valid." : text;
     }
+
+    private static Condition Resolved(IRoute route, IReadOnlyList<RouteProblem> problems) =>
+        new[] { RouteProblem.InvalidFilter, RouteProblem.InvalidKind, RouteProblem.BackendNotFound }.FirstOrDefault(reason => problems.Any(problem => problem.Reason == reason)) is { } reason
+            ? StatusCondition.False(
+                route, "ResolvedRefs", reason, string.Join(" ", problems.Where(problem => problem.Reason != RouteProblem.UnsupportedValue).Select(problem => problem.Message)))
+            : StatusCondition.True(route, "ResolvedRefs", "ResolvedRefs", "All references are resolved.");
 
     /// <summary>Istio's own condition: always true; its message tells whether anybody carries the route out.</summary>
     private Condition Waypoints(IRoute route, ParentReference parent, Reads reads)

@@ -12,6 +12,9 @@ internal sealed record Accepted<T>(T InForce, T Latest, IReadOnlyList<string> Pr
 {
     /// <summary>Whether an earlier version is in force.</summary>
     public bool IsHeldBack => !ReferenceEquals(InForce, Latest);
+
+    /// <summary>The version in force where that is a good one; null where there never was one, for what means nothing when it is half read.</summary>
+    public T? Good => Problems.Count == 0 || IsHeldBack ? InForce : null;
 }
 
 /// <summary>

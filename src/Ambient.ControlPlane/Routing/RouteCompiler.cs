@@ -28,7 +28,7 @@ internal sealed class RouteCompiler
 
     private CompiledRules Compile<TRule>(IReadOnlyList<TRule> rules, Func<TRule, string, IEnumerable<Proto.Route>> compile)
     {
-        Proto.Route[] routes = [.. rules.SelectMany((rule, index) => compile(rule, $"rules[{index}]"))];
+        Proto.Route[] routes = [.. RouteCheck.Taken(rules.SelectMany((rule, index) => compile(rule, $"rules[{index}]")), _problems)];
         return new CompiledRules(new(routes), new(_problems));
     }
 
@@ -45,18 +45,14 @@ internal sealed class RouteCompiler
 
         var needsPrefix = PathModifiers(rule).Any(modifier => modifier.Type == "ReplacePrefixMatch");
         return (rule.Matches is { Count: > 0 } matches ? matches : [new HttpRouteMatch()])
-            .Select((match, index) => RouteMatches.Of(match, needsPrefix, $"{at}.matches[{index}]", _problems))
-            .OfType<Proto.Match>()
-            .Select(match => With(common, match));
+            .Select(match => With(common, RouteMatches.Of(match, needsPrefix)));
     }
 
     private IEnumerable<Proto.Route> Routes(GrpcRouteRule rule, string at)
     {
         var common = Common(rule, rule.Name, at);
         return (rule.Matches is { Count: > 0 } matches ? matches : [new GrpcRouteMatch()])
-            .Select((match, index) => RouteMatches.Of(match, $"{at}.matches[{index}]", _problems))
-            .OfType<Proto.Match>()
-            .Select(match => With(common, match));
+            .Select(match => With(common, RouteMatches.Of(match)));
     }
 
     private static Proto.Route With(Proto.Route common, Proto.Match match)
@@ -88,7 +84,7 @@ internal sealed class RouteCompiler
             SendOn(route, rule, at);
         }
 
-        return RouteFilters.AllSupported(rule, at, _problems) ? route : Failing(route);
+        return RouteFilters.AllSupported(rule, at, _problems) ? route : RouteCheck.Failing(route);
     }
 
     private void SendOn(Proto.Route route, IRouteRule rule, string at)
@@ -163,10 +159,6 @@ internal sealed class RouteCompiler
             $"{at}: there is no {reference.Kind ?? "Service"} {(reference.Kind == "Hostname" ? reference.Name : $"{reference.Namespace ?? ns}/{reference.Name}")}; its share of the requests is answered with 500."));
         return null;
     }
-
-    /// <summary>A rule of which a part cannot be carried out answers 500: to leave the part out would be another rule.</summary>
-    private static Proto.Route Failing(Proto.Route route) =>
-        new() { Source = route.Source, Rule = route.Rule, Response = new Proto.DirectResponse { Status = 500 } };
 
     private static IEnumerable<PathModifier> PathModifiers(IRouteRule rule) => (rule.Filters ?? [])
         .SelectMany(filter => new[] { filter.RequestRedirect?.Path, filter.UrlRewrite?.Path })

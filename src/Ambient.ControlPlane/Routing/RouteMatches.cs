@@ -3,10 +3,10 @@ using Proto = Ambient.Api.Waypoints;
 
 namespace Ambient.ControlPlane.Routing;
 
-/// <summary>Matches of the Gateway API's routes → matches of a waypoint. One that cannot be read is null: it never holds.</summary>
+/// <summary>Matches of the Gateway API's routes → matches of a waypoint.</summary>
 internal static class RouteMatches
 {
-    public static Proto.Match? Of(HttpRouteMatch from, bool needsPrefix, string at, ICollection<RouteProblem> problems)
+    public static Proto.Match Of(HttpRouteMatch from, bool needsPrefix)
     {
         var match = new Proto.Match();
         var path = PathOf(from.Path, needsPrefix);
@@ -22,11 +22,11 @@ internal static class RouteMatches
 
         match.Headers.Add(First(from.Headers, ignoreCase: true).Select(ValueOf));
         match.Query.Add(First(from.QueryParams, ignoreCase: false).Select(ValueOf));
-        return IsReadable(match, at, problems) ? match : null;
+        return match;
     }
 
     /// <summary>A method is a path: <c>/package.Service/Method</c>.</summary>
-    public static Proto.Match? Of(GrpcRouteMatch from, string at, ICollection<RouteProblem> problems)
+    public static Proto.Match Of(GrpcRouteMatch from)
     {
         const string Any = "[^/]+";
         var match = new Proto.Match();
@@ -41,7 +41,7 @@ internal static class RouteMatches
             _ => new Proto.PathMatch { Regex = $"/{Group(service)}/{Group(method)}" },
         };
         match.Headers.Add(First(from.Headers, ignoreCase: true).Select(ValueOf));
-        return IsReadable(match, at, problems) ? match : null;
+        return match;
 
         static string Group(string? expression) => string.IsNullOrEmpty(expression) ? Any : $"(?:{expression})";
     }
@@ -70,19 +70,4 @@ internal static class RouteMatches
             ? new Proto.TextMatch { Regex = value.Value ?? "" }
             : new Proto.TextMatch { Exact = value.Value ?? "" },
     };
-
-    private static bool IsReadable(Proto.Match match, string at, ICollection<RouteProblem> problems)
-    {
-        var expressions = new[] { match.Path?.Regex }.Concat(match.Headers.Concat(match.Query).Select(value => value.Value.Regex)).Where(pattern => pattern?.Length > 0);
-        var before = problems.Count;
-        foreach (var pattern in expressions)
-        {
-            if (Expressions.Problem(pattern!) is { } why)
-            {
-                problems.Add(new RouteProblem(RouteProblem.UnsupportedValue, $"{at}: '{pattern}' is no regular expression of RE2 ({why}); the match is left out."));
-            }
-        }
-
-        return problems.Count == before;
-    }
 }

@@ -3,17 +3,35 @@ using Proto = Ambient.Api.Waypoints;
 namespace Ambient.ControlPlane.Routing;
 
 /// <summary>
-/// The order in which routes of the Gateway API are tried: the most specific match first, then the oldest resource, then by its
-/// name, then as written.
+/// The order in which a host's routes are tried. Those of the Gateway API come first: the most specific match, then the oldest resource, then
+/// by its name, then as written. VirtualServices follow in the order of their age and as they are written, but for rules that match
+/// everything, which would hide what others say.
 /// </summary>
 internal static class RoutePrecedence
 {
-    public static IEnumerable<Proto.Route> InOrder(IEnumerable<HostRoutes> all) => all
-        .OrderBy(routes => routes.Created)
-        .ThenBy(routes => routes.Namespace, StringComparer.Ordinal)
-        .ThenBy(routes => routes.Origin, StringComparer.Ordinal)
-        .SelectMany(routes => routes.Routes)
-        .Order(Comparer<Proto.Route>.Create(Compare));
+    public static IEnumerable<Proto.Route> InOrder(IEnumerable<HostRoutes> all)
+    {
+        var byAge = all
+            .OrderBy(routes => routes.Created)
+            .ThenBy(routes => routes.Namespace, StringComparer.Ordinal)
+            .ThenBy(routes => routes.Origin, StringComparer.Ordinal)
+            .ToLookup(routes => routes.IsOrdered);
+        var compared = byAge[false].SelectMany(routes => routes.Routes).OrderBy(route => route, Comparer<Proto.Route>.Create(Compare));
+        return compared.Concat(MostSpecific(byAge[true]).SelectMany(routes => routes.Routes).OrderBy(TakesAll));
+    }
+
+    /// <summary>Of VirtualServices for hosts with stars only those count that name the host most closely.</summary>
+    private static IEnumerable<HostRoutes> MostSpecific(IEnumerable<HostRoutes> all) => all
+        .GroupBy(routes => routes.Selector)
+        .OrderBy(group => group.Key.StartsWith("*/*", StringComparison.Ordinal))
+        .ThenByDescending(group => group.Key.Length)
+        .FirstOrDefault() ?? Enumerable.Empty<HostRoutes>();
+
+    private static bool TakesAll(Proto.Route route) => route.Ports.Count == 0
+        && route.Matches.All(match => (match.Path ?? Root) is { Prefix: "/" }
+            && match is { Headers.Count: 0, Query.Count: 0, Method: null, Authority: null, Scheme: null });
+
+    private static readonly Proto.PathMatch Root = new() { Prefix = "/" };
 
     private static int Compare(Proto.Route one, Proto.Route other)
     {

@@ -3,6 +3,7 @@ using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Derivation;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
 using Ambient.Kubernetes;
 using Ambient.Xds.Delta;
@@ -59,6 +60,8 @@ internal sealed class MeshFeed
         _model.Failed += (key, error) => Log.DerivationFailed(_logger, key, error);
         Report(_model.Inputs.AuthorizationPolicies);
         Report(_model.Inputs.PeerAuthentications);
+        Report(_model.Inputs.VirtualServices);
+        Report(_model.Inputs.DestinationRules);
         Pods = Follow(client, ResourceKinds.Pods, (inputs, key, pod) => inputs.Pods.Set(key, pod));
         Namespaces = Follow(client, ResourceKinds.Namespaces, (inputs, key, ns) => inputs.Namespaces.Set(key, ns));
         Services = Follow(client, ResourceKinds.Services, (inputs, key, service) => inputs.Services.Set(key, service));
@@ -68,6 +71,8 @@ internal sealed class MeshFeed
         GatewayClasses = Follow(client, ResourceKinds.GatewayClasses, (inputs, key, kind) => inputs.GatewayClasses.Set(key, kind), mayBeMissing: true);
         Follow(client, ResourceKinds.HttpRoutes, (inputs, key, route) => inputs.HttpRoutes.Set(key, Ours(route)), mayBeMissing: true);
         Follow(client, ResourceKinds.GrpcRoutes, (inputs, key, route) => inputs.GrpcRoutes.Set(key, Ours(route)), mayBeMissing: true);
+        Follow(client, ResourceKinds.VirtualServices, (inputs, key, service) => inputs.VirtualServices.Offer(key, Ours(service)), mayBeMissing: true);
+        Follow(client, ResourceKinds.DestinationRules, (inputs, key, rule) => inputs.DestinationRules.Offer(key, Ours(rule)), mayBeMissing: true);
         Follow(client, ResourceKinds.SecretHeaders, (inputs, key, secret) => inputs.Secrets.Set(key, secret));
         Follow(client, ResourceKinds.AuthorizationPolicies, (inputs, key, policy) => inputs.AuthorizationPolicies.Offer(key, Ours(policy)));
         Follow(client, ResourceKinds.PeerAuthentications, (inputs, key, policy) => inputs.PeerAuthentications.Offer(key, Ours(policy)));
@@ -101,6 +106,10 @@ internal sealed class MeshFeed
     public Latest<RouteState> HttpRoutes { get; } = new();
 
     public Latest<RouteState> GrpcRoutes { get; } = new();
+
+    public Latest<NetworkingState> VirtualServices { get; } = new();
+
+    public Latest<NetworkingState> DestinationRules { get; } = new();
 
     /// <summary>Workloads and services by resource name, as they were pushed last.</summary>
     public IReadOnlyDictionary<string, Address> Addresses => _addresses.Items;
@@ -183,6 +192,8 @@ internal sealed class MeshFeed
         GatewayStates.Take(changes.Gateways);
         HttpRoutes.Take(changes.HttpRoutes);
         GrpcRoutes.Take(changes.GrpcRoutes);
+        VirtualServices.Take(changes.VirtualServices);
+        DestinationRules.Take(changes.DestinationRules);
     }
 
     private static ResourceChange Change<T>(string type, Dictionary<string, T?> changes, Func<T, IReadOnlyList<string>> aliases)
@@ -251,7 +262,7 @@ internal sealed class MeshFeed
         {
             if (change.New is { Problems.Count: > 0 } bad && change.Old?.Problems.SequenceEqual(bad.Problems) != true)
             {
-                var consequence = bad.IsHeldBack ? "the previous version stays in force" : "it is read as strictly as it can be";
+                var consequence = bad.IsHeldBack ? "the previous version stays in force" : "it is read as strictly as it can be, or not at all";
                 Log.PolicyInvalid(_logger, bad.Latest.Kind ?? typeof(T).Name, change.Key, string.Join("; ", bad.Problems), consequence);
             }
         };

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Policies;
+using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
 
 namespace Ambient.ControlPlane.Status;
@@ -13,6 +14,9 @@ internal static class Conditions
     public const string PolicyManager = "istio-ambient-ztunnel-policy";
     public const string AttachmentManager = "istio-ambient-waypoint-policy";
     public const string ServiceManager = "istio-ambient-service";
+
+    /// <summary>Of networking resources, which Istio writes no such condition on.</summary>
+    public const string NetworkingManager = "ambient-waypoint-networking";
 
     /// <summary>Whether the node proxies enforce a policy.</summary>
     public static StatusPatch? Due(ConvertedPolicy policy, DateTimeOffset now) => Due(
@@ -29,6 +33,10 @@ internal static class Conditions
         PolicyAttachment.Type,
         Condition(policy.Holds, policy.Reason, policy.Message, policy.Source),
         now);
+
+    /// <summary>Whether a waypoint carries out a VirtualService or DestinationRule.</summary>
+    public static StatusPatch? Due(NetworkingState state, DateTimeOffset now) => Due(
+        state.Source, state.Current, PolicyAttachment.Type, Condition(state.Holds, state.Reason, state.Message, state.Source), now);
 
     /// <summary>Whether a service has the waypoint that it asks for.</summary>
     public static StatusPatch? Due(BoundService service, DateTimeOffset now) => Due(

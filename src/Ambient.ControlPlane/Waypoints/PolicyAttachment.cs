@@ -1,6 +1,7 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Policies;
 
 namespace Ambient.ControlPlane.Waypoints;
 
@@ -21,26 +22,49 @@ internal sealed record PolicyAttachment(AuthorizationPolicy Source, bool Holds, 
 }
 
 /// <summary>Finds out whether what a policy is attached to is there, and has a waypoint.</summary>
+/// <param name="services">Services, with their waypoints.</param>
+/// <param name="targeted">Policies as waypoints hold them.</param>
+/// <param name="gateways">Gateways.</param>
+/// <param name="classes">Their classes.</param>
+/// <param name="settings">Of the mesh.</param>
 internal sealed class PolicyAttachments(
-    Collection<BoundService> services, Collection<Gateway> gateways, Collection<GatewayClass> classes, MeshSettings settings)
+    Collection<BoundService> services, Collection<TargetedPolicy> targeted, Collection<Gateway> gateways, Collection<GatewayClass> classes, MeshSettings settings)
 {
     /// <summary>The attachment of a policy with target references; null for one that selects workloads.</summary>
-    public PolicyAttachment? Of(AuthorizationPolicy policy, Reads reads)
+    public PolicyAttachment? Of(Accepted<AuthorizationPolicy> accepted, Reads reads)
     {
-        PolicyTargetReference[] targets = [.. policy.Spec?.TargetRefs ?? [], .. policy.Spec?.TargetRef is { } single ? [single] : Array.Empty<PolicyTargetReference>()];
-        if (targets.Length == 0)
+        var policy = accepted.Latest;
+        var targets = WaypointConversion.Targets(policy.Spec);
+        if (targets.Count == 0)
         {
             return null;
         }
 
+        if (accepted.Problems.Count > 0)
+        {
+            return new PolicyAttachment(policy, false, PolicyAttachment.Invalid, string.Join("; ", accepted.Problems) + (accepted.IsHeldBack
+                ? ". The previous version stays in force."
+                : ". Until that is put right, the policy allows less, or denies more, than it says."));
+        }
+
+        var unsupported = reads.Get(targeted, ResourceKey.Of(policy))?.Unsupported ?? Values<string>.None;
+        if (policy.Spec?.Action == "CUSTOM")
+        {
+            return new PolicyAttachment(policy, false, PolicyAttachment.Invalid, Sentence(unsupported));
+        }
+
         var complaints = targets.Select(target => Complaint(target, policy.Metadata.Namespace ?? "", reads)).OfType<(string Reason, string Message)>().ToList();
-        var text = string.Join(" ", complaints.Select(complaint => complaint.Message));
-        return complaints.Count == 0
+        if (complaints.Count == targets.Count)
+        {
+            return new PolicyAttachment(policy, false, complaints[0].Reason, Sentence(complaints.Select(complaint => complaint.Message)));
+        }
+
+        return complaints.Count + unsupported.Count == 0
             ? new PolicyAttachment(policy, true, PolicyAttachment.Accepted, $"Attached to {string.Join(", ", targets.Select(target => $"{target.Kind} {target.Name}"))}.")
-            : complaints.Count < targets.Length
-                ? new PolicyAttachment(policy, true, PolicyAttachment.PartiallyInvalid, text)
-                : new PolicyAttachment(policy, false, complaints[0].Reason, text);
+            : new PolicyAttachment(policy, true, PolicyAttachment.PartiallyInvalid, Sentence(complaints.Select(complaint => complaint.Message).Concat(unsupported)));
     }
+
+    private static string Sentence(IEnumerable<string> parts) => string.Join(" ", parts.Select(part => part.EndsWith('.') ? part : part + "."));
 
     private (string Reason, string Message)? Complaint(PolicyTargetReference target, string ns, Reads reads)
     {

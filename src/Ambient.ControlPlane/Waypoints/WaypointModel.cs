@@ -18,11 +18,18 @@ internal sealed class WaypointModel
     private readonly Index<Waypoint> _byClass;
     private readonly Collection<HostBinding> _bindings;
     private readonly RouteModel _routes;
+    private readonly TrafficModel _traffic;
     private readonly HostLookup _lookup;
     private readonly Index<TargetedPolicy> _policiesByTarget;
 
     public WaypointModel(
-        Graph graph, MeshInputs inputs, Collection<Waypoint> waypoints, Collection<MeshHost> hosts, Collection<HostBinding> bindings, MeshSettings settings)
+        Graph graph,
+        MeshInputs inputs,
+        Collection<Waypoint> waypoints,
+        Collection<MeshHost> hosts,
+        Collection<HostBinding> bindings,
+        HostEndpoints endpoints,
+        MeshSettings settings)
     {
         _settings = settings;
         _waypoints = waypoints;
@@ -30,6 +37,7 @@ internal sealed class WaypointModel
         _byClass = waypoints.IndexBy(waypoint => waypoint.ClassName);
         _lookup = new HostLookup(hosts, settings);
         _routes = new RouteModel(graph, inputs, _lookup);
+        _traffic = new TrafficModel(graph, inputs, _lookup, endpoints, settings);
         Policies = new Derived<Accepted<AuthorizationPolicy>, TargetedPolicy>(graph, inputs.AuthorizationPolicies.Accepted, PolicyOf);
         _policiesByTarget = Policies.IndexBy(policy => policy.Targets.Select(target => TargetOf(target, policy.Authorization.Namespace)).OfType<string>().Distinct());
         Waypoints = new Derived<Waypoint, Scoped<Proto.Waypoint>>(graph, waypoints, ResourceOf);
@@ -47,6 +55,12 @@ internal sealed class WaypointModel
 
     /// <summary>What routes have become.</summary>
     public RouteModel Routes => _routes;
+
+    /// <summary>What DestinationRules have become.</summary>
+    public TrafficModel Traffic => _traffic;
+
+    /// <summary>Finds hosts.</summary>
+    public HostLookup Hosts => _lookup;
 
     private static IEnumerable<(string, TargetedPolicy)> PolicyOf(Accepted<AuthorizationPolicy> policy, Reads reads)
     {
@@ -81,9 +95,8 @@ internal sealed class WaypointModel
     private IEnumerable<(string, Scoped<Proto.Service>)> ResourcesOf(MeshHost host, Reads reads)
     {
         var serving = reads.Get(_bindings, host.Key)?.Waypoint;
-        var sending = _routes.To(host.Key, reads)
-            .Select(route => reads.Get(_bindings, route.Host)?.Waypoint is { } other && Concerns(route, other) ? other : null);
-        foreach (var key in sending.Prepend(serving).OfType<string>().Distinct().Order(StringComparer.Ordinal))
+        var users = _routes.To(host, reads).SelectMany(route => Users(route, reads));
+        foreach (var key in users.Prepend(serving).OfType<string>().Distinct().Order(StringComparer.Ordinal))
         {
             if (reads.Get(_waypoints, key) is { IsMesh: true } waypoint)
             {
@@ -93,20 +106,57 @@ internal sealed class WaypointModel
         }
     }
 
+    /// <summary>The waypoints that carry out a resource's routes.</summary>
+    private IEnumerable<string> Users(HostRoutes route, Reads reads) => _lookup.Matching(route.Selector, reads)
+        .Select(host => reads.Get(_bindings, host.Key)?.Waypoint is { } waypoint && route.Concerns(host, NamespaceOf(waypoint)) ? waypoint : null)
+        .OfType<string>();
+
     private Proto.Service ServiceOf(MeshHost host, Waypoint waypoint, bool bound, Reads reads)
     {
         var service = new Proto.Service { Namespace = host.Namespace, Hostname = host.Hostname, Bound = bound };
+        var rules = _traffic.Of(host, waypoint.Namespace, reads);
+        _traffic.Fill(service, host, rules, reads);
         if (bound)
         {
             service.Policies.Add(PoliciesOf("host " + host.Key, reads));
-            service.Routes.Add(RoutePrecedence.InOrder(_routes.Of(host.Key, reads).Where(route => Concerns(route, waypoint.Key))));
+            service.Routes.Add(RoutePrecedence
+                .InOrder(_routes.Of(host, reads).Where(route => route.Concerns(host, waypoint.Namespace)))
+                .Select(route => Reachable(route, waypoint, reads)));
+            if (rules.FirstOrDefault(rule => rule.NeedsTls) is { } unreachable)
+            {
+                service.Routes.Add(new Proto.Route { Source = $"DestinationRule {unreachable.Key}", Rule = "tls", Response = new Proto.DirectResponse { Status = 503 } });
+            }
         }
 
         return service;
     }
 
-    /// <summary>Whether a waypoint carries out what a resource says: one of the host's own namespace.</summary>
-    private static bool Concerns(HostRoutes route, string waypoint) => route.Host.StartsWith(route.Namespace + "/", StringComparison.Ordinal);
+    /// <summary>Takes out the backends that are to be reached over a TLS which a waypoint does not make: their share fails instead of going unencrypted.</summary>
+    private Proto.Route Reachable(Proto.Route route, Waypoint waypoint, Reads reads)
+    {
+        bool NeedsTls(string key) => _lookup.Get(key, reads) is { } host && _traffic.Of(host, waypoint.Namespace, reads).Any(rule => rule.NeedsTls);
+        var refused = (route.Forward?.Backends.Select(backend => backend.Service) ?? []).Concat(route.Mirrors.Select(mirror => mirror.Service))
+            .Where(key => key.Length > 0).Distinct().Where(NeedsTls).ToList();
+        if (refused.Count == 0)
+        {
+            return route;
+        }
+
+        var changed = new Proto.Route(route);
+        foreach (var backend in changed.Forward?.Backends.Where(backend => refused.Contains(backend.Service)) ?? [])
+        {
+            backend.Service = "";
+        }
+
+        foreach (var mirror in changed.Mirrors.Where(mirror => refused.Contains(mirror.Service)).ToList())
+        {
+            changed.Mirrors.Remove(mirror);
+        }
+
+        return changed;
+    }
+
+    private static string NamespaceOf(string key) => key[..Math.Max(key.IndexOf('/', StringComparison.Ordinal), 0)];
 
     private IEnumerable<string> PoliciesOf(string target, Reads reads) => reads.Find(_policiesByTarget, target).Select(policy => policy.Key).ToList();
 

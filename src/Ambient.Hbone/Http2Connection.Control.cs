@@ -45,7 +45,10 @@ public sealed partial class Http2Connection
     internal void FailStream(Http2Stream stream, Http2ErrorCode code, string why)
     {
         SendReset(stream.Id, code);
-        stream.Fail(new Http2StreamException(stream.Id, code, $"stream {stream.Id} was reset by this side ({code}): {why}"));
+        stream.Fail(new Http2StreamException(stream.Id, code, $"stream {stream.Id} was reset by this side ({code}): {why}")
+        {
+            IsPeerMalformed = true,
+        });
         ChargeForReset();
     }
 

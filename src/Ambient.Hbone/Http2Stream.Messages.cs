@@ -94,6 +94,7 @@ public sealed partial class Http2Stream
         {
             _interim ??= [];
             _interim.Add(response);
+            Observer?.OnInterim(response);
             return response.EndStream ? "an interim response that ends the stream"
                 : _interim.Count > MostInterim ? $"more than {MostInterim} interim responses"
                 : null;

@@ -69,6 +69,9 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable
         }
     }
 
+    /// <summary>Who hears of resets and interim responses, without a token or a task for each stream.</summary>
+    public IStreamObserver? Observer { get; set; }
+
     /// <summary>Both directions have ended for the protocol; received bytes may still wait for their reader.</summary>
     internal bool IsClosed => _isClosed;
 
@@ -169,6 +172,8 @@ public sealed partial class Http2Stream : IDuplexPipe, IDisposable
             TellEnd();
             TellLoss(error);
         }
+
+        Observer?.OnReset();
     }
 
     /// <summary>The peer just does not want more.</summary>

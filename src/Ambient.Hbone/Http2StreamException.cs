@@ -9,6 +9,9 @@ public sealed class Http2StreamException(int streamId, Http2ErrorCode code, stri
     /// <summary>The code of the RST_STREAM that was sent or received.</summary>
     public Http2ErrorCode Code { get; } = code;
 
+    /// <summary>This side reset the stream for what its peer sent.</summary>
+    public bool IsPeerMalformed { get; init; }
+
     /// <summary>The peer promises that it did not process the request: it may be sent again (RFC 9113 §8.7).</summary>
     public bool IsRetryable => Code == Http2ErrorCode.RefusedStream;
 }

@@ -4,14 +4,16 @@ namespace Ambient.Proxy;
 /// Owns tasks of one loop that nobody awaits singly: knows when the last has ended, and keeps the first failure for whoever
 /// waits for that. Adding and ending cost the same however many there are. On the loop only.
 /// </summary>
-internal sealed class TaskSet
+public sealed class TaskSet
 {
     private int _count;
     private Exception? _failure;
     private TaskCompletionSource? _empty;
 
+    /// <summary>How many have not ended.</summary>
     public int Count => _count;
 
+    /// <summary>Owns one more.</summary>
     public void Add(Task task)
     {
         if (task.IsCompletedSuccessfully)

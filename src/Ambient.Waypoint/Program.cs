@@ -4,6 +4,7 @@ using Ambient.Proxy.Configuration;
 using Ambient.Telemetry.Logging;
 using Ambient.Waypoint;
 using Ambient.Waypoint.Configuration;
+using Ambient.Waypoint.Plain;
 
 const int Misconfigured = 2;
 
@@ -14,6 +15,8 @@ switch (args.FirstOrDefault() ?? "proxy")
         return Misconfigured;
     case "proxy":
         return await RunAsync();
+    case "reverse-proxy":
+        return await ReverseProxyProgram.RunAsync(args[1..]);
     case "version":
         Console.WriteLine($"ambient waypoint {ThisBuild.Version} ({ThisBuild.Revision}, {ThisBuild.Profile})");
         return 0;

@@ -108,7 +108,7 @@ internal static class EndpointChoice
     }
 
     /// <summary>The port of an endpoint that serves the service port; null where the endpoint cannot take the connection.</summary>
-    private static ushort? TargetPort(Service service, Endpoint endpoint, int port, ushort? servicePort, in OutboundRequest request)
+    internal static ushort? TargetPort(Service service, Endpoint endpoint, int port, ushort? servicePort, in OutboundRequest request)
     {
         var workload = endpoint.Workload;
         if ((!workload.Healthy && service.LoadBalancing is not { AllowUnhealthy: true })
@@ -140,7 +140,7 @@ internal static class EndpointChoice
     /// How many preferences agree, from the first up to the first that does not. The network, named first, is preferred but
     /// not required: other networks' endpoints rank by the rest, and always below. −1 where all have to agree and do not.
     /// </summary>
-    private static int Rank(ReadOnlySpan<LoadBalancingScope> preferences, bool strict, Workload source, Workload endpoint)
+    internal static int Rank(ReadOnlySpan<LoadBalancingScope> preferences, bool strict, Workload source, Workload endpoint)
     {
         var rank = 0;
         var bonus = 0;

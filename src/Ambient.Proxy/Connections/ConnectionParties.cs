@@ -114,7 +114,8 @@ public sealed record PartyDescription
         Zone = workload.Locality.Zone,
     };
 
-    internal TrafficPeer ToPeer(SpiffeId? identity) => new()
+    /// <summary>The same for metrics.</summary>
+    public TrafficPeer ToPeer(SpiffeId? identity) => new()
     {
         Workload = WorkloadName,
         CanonicalService = CanonicalService,
@@ -128,7 +129,8 @@ public sealed record PartyDescription
         Zone = Zone,
     };
 
-    internal AccessLogPeer ToLogPeer(IPEndPoint? address, SpiffeId? identity) => new()
+    /// <summary>The same for the log.</summary>
+    public AccessLogPeer ToLogPeer(IPEndPoint? address, SpiffeId? identity) => new()
     {
         Address = address,
         Workload = Name,

@@ -53,20 +53,29 @@ public sealed record TrafficLabels
     /// <summary>The values in the order of the names.</summary>
     public LabelValues ToValues()
     {
-        ReadOnlySpan<string> values =
+        string[] values =
         [
-            Reporter,
-            Known(Source.Workload), Known(Source.CanonicalService), Known(Source.CanonicalRevision), Known(Source.Namespace),
-            Known(Source.Principal), Known(Source.App), Known(Source.Version), Known(Source.Cluster),
-            Known(DestinationService), Known(DestinationServiceNamespace), Known(DestinationServiceName),
-            Known(Destination.Workload), Known(Destination.CanonicalService), Known(Destination.CanonicalRevision),
-            Known(Destination.Namespace), Known(Destination.Principal), Known(Destination.App), Known(Destination.Version),
-            Known(Destination.Cluster),
-            RequestProtocol, ResponseFlags, MutualTls ? "mutual_tls" : Unknown,
+            .. Common(),
             Known(Source.Region), Known(Source.Zone), Known(Destination.Region), Known(Destination.Zone),
         ];
-        return new LabelValues(Source.HasLocality || Destination.HasLocality ? values : values[..^Optional]);
+        return new LabelValues(Source.HasLocality || Destination.HasLocality ? values : values.AsSpan()[..^Optional]);
     }
+
+    /// <summary>The values of a request's series: no localities, but the answer.</summary>
+    internal LabelValues ToRequestValues(string responseCode, string grpcStatus) =>
+        new([.. Common(), responseCode, grpcStatus]);
+
+    private string[] Common() =>
+    [
+        Reporter,
+        Known(Source.Workload), Known(Source.CanonicalService), Known(Source.CanonicalRevision), Known(Source.Namespace),
+        Known(Source.Principal), Known(Source.App), Known(Source.Version), Known(Source.Cluster),
+        Known(DestinationService), Known(DestinationServiceNamespace), Known(DestinationServiceName),
+        Known(Destination.Workload), Known(Destination.CanonicalService), Known(Destination.CanonicalRevision),
+        Known(Destination.Namespace), Known(Destination.Principal), Known(Destination.App), Known(Destination.Version),
+        Known(Destination.Cluster),
+        RequestProtocol, ResponseFlags, MutualTls ? "mutual_tls" : Unknown,
+    ];
 
     private static string Known(string? value) => string.IsNullOrEmpty(value) ? Unknown : value;
 }

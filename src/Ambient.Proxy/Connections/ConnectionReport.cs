@@ -68,6 +68,10 @@ public sealed class ConnectionReport : IRelayCounter
     public static void Refuse(ConnectionTelemetry telemetry, ConnectionParties parties, string error) =>
         telemetry.Log.Failed(parties.ToEntry() with { Error = error });
 
+    /// <summary>Counts a connection that was refused though it was known who wanted to talk to whom.</summary>
+    public static void CountRefusal(ConnectionTelemetry telemetry, ConnectionParties parties, ConnectionFailure failure) =>
+        telemetry.Metrics.Failed.With(parties.ToLabels(failure).ToValues()).Add();
+
     /// <inheritdoc/>
     public void FromClient(int bytes)
     {

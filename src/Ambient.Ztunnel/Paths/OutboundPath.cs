@@ -55,16 +55,13 @@ internal sealed class OutboundPath(DataPlane plane, DataLoop data, PodIdentity p
         // 3. and 4. Decide and reach the peer, and decide again where it cannot be reached.
         var attempt = await peers.ReachAsync(
             plane.Mesh, new OutboundRequest(plane.Configuration.Network, workload, source.Address, destination), source);
-        if (attempt.Decision is { Refusal: RefusalReason.UnknownWaypoint } refused)
-        {
-            // It is known who wanted to talk to whom, and operators have to see it counted.
-            connection.Open(Open(refused, source, null, started), destination, destination, refused.Kind);
-            connection.Fail(ConnectionFailure.NoWaypoint, RouteExplanation.Render(refused));
-            return;
-        }
-
         if (attempt.Decision.Kind == OutboundKind.Refused)
         {
+            if (attempt.Decision.Refusal == RefusalReason.UnknownWaypoint)
+            {
+                ConnectionReport.CountRefusal(plane.Telemetry, Parties(attempt.Decision, source, tunnel: false), ConnectionFailure.NoWaypoint);
+            }
+
             Refuse(connection, destination, RouteExplanation.Render(attempt.Decision));
             return;
         }

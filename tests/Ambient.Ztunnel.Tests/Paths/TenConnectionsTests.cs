@@ -31,7 +31,9 @@ public sealed class TenConnectionsTests
         CompareLines("ztunnel/access-source.log", world.Source.AccessLog);
         CompareLines("ztunnel/access-destination.log", world.Destination.AccessLog);
         CompareErrors(world);
-        CompareMetrics("ztunnel/metrics-source.txt", await world.Source.MetricsAsync());
+        var source = await world.Source.MetricsAsync();
+        Assert.Single(source.Split('\n'), IsMissingWaypoint);
+        CompareMetrics("ztunnel/metrics-source.txt", source);
         CompareMetrics("ztunnel/metrics-destination.txt", await world.Destination.MetricsAsync());
     }
 
@@ -78,8 +80,12 @@ public sealed class TenConnectionsTests
         Assert.Contains("\nprocess_max_fds ", ours, StringComparison.Ordinal);
     }
 
+    /// <summary>Wanted beyond the recording: a waypoint that is required and missing is an outage, which has to be seen in metrics too.</summary>
+    private static bool IsMissingWaypoint(string line) =>
+        line.StartsWith("istio_tcp_connections_failed_total", StringComparison.Ordinal) && line.Contains("NO_WAYPOINT", StringComparison.Ordinal);
+
     private static IEnumerable<string> Samples(string text) => text.Split('\n')
         .Where(line => line.Length > 0 && line[0] != '#'
-            && !line.StartsWith("process_", StringComparison.Ordinal) && !line.StartsWith("workload_manager_", StringComparison.Ordinal))
+            && !IsMissingWaypoint(line) && !line.StartsWith("process_", StringComparison.Ordinal) && !line.StartsWith("workload_manager_", StringComparison.Ordinal))
         .Order(StringComparer.Ordinal);
 }

@@ -72,6 +72,11 @@ public sealed partial class Http2Stream
     /// </summary>
     public Places Lend(int wanted)
     {
+        if (ResetCode is not null)
+        {
+            return default; // also of one that was reset before it was answered
+        }
+
         CheckWritable();
         if (_isClosed || !CanWriteDirectly())
         {

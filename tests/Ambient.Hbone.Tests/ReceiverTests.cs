@@ -49,6 +49,28 @@ public sealed class ReceiverTests
         GC.KeepAlive(server);
     }
 
+    /// <summary>A server is still reaching its application when its client gives up: a relay that begins all the same lends nothing.</summary>
+    [Fact]
+    public void A_request_that_was_cancelled_before_its_answer_lends_nothing()
+    {
+        var transport = new SteppedTransport(() => int.MaxValue);
+        var budget = new ByteBudget(ByteBudget.DefaultLimit);
+        Http2Stream? accepted = null;
+        var client = Http2Connection.Client(transport.Near, Http2Limits.ForClient(), budget);
+        var server = Http2Connection.Server(transport.Far, Http2Limits.ForServer(), budget, stream => accepted = stream);
+        _ = client.RunAsync();
+        _ = server.RunAsync();
+        transport.Run();
+        var stream = client.Open(RequestHeaders.Connect("a:1"));
+        transport.Run();
+        stream.Reset(Http2ErrorCode.Cancel);
+        transport.Run();
+        accepted!.Respond(200, [], endStream: false);
+        accepted.WritesDirectly = true;
+        Assert.True(accepted.Lend(100).IsEmpty);
+        GC.KeepAlive(server);
+    }
+
     [Fact]
     public Task Several_frames_of_one_pass_come_in_one_call() => OnLoop.RunAsync(async () =>
     {

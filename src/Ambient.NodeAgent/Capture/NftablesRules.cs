@@ -23,7 +23,8 @@ internal static class NftablesRules
         AppendTable(script, NatTable, "nat", -100, -100, "nat", NatPrerouting(options), NatOutput(options));
         AppendTable(script, MangleTable, "filter", -150, -150, "route",
             [$"meta {IsProxy} counter ct mark set ct mark & 0xfffff000 | 0x{Marks.Connection:x}"],
-            [$"ct mark & 0x{Marks.Mask:x} == 0x{Marks.Connection:x} counter meta mark set ct mark"]);
+            // The application's packets only: a packet whose mark changes is routed again, and the proxy's own go the right way already.
+            [$"meta {NotProxy} ct mark & 0x{Marks.Mask:x} == 0x{Marks.Connection:x} counter meta mark set ct mark"]);
         if (options.Dns)
         {
             AppendTable(script, RawTable, "filter", -300, -300, "filter",

@@ -96,7 +96,13 @@ public sealed partial class CaptureRulesTests
         _ => Everything,
     };
 
-    private static string Recording(string name) => File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden/rules", $"{name}.txt"));
+    /// <summary>
+    /// With one wanted difference: Istio's rules put the connection's mark on the proxy's own packets too, which makes the kernel route each
+    /// of them a second time, to where it goes anyway.
+    /// </summary>
+    private static string Recording(string name) => File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden/rules", $"{name}.txt"))
+        .Replace("-A ISTIO_OUTPUT -m connmark", "-A ISTIO_OUTPUT -m mark ! --mark 0x539/0xfff -m connmark", StringComparison.Ordinal)
+        .Replace("\t\tct mark &", "\t\tmeta mark & 0x00000fff != 0x00000539 ct mark &", StringComparison.Ordinal);
 
     private static string Dump(TestNamespace pod, string recording)
     {

@@ -1,16 +1,8 @@
 using System.Globalization;
-using System.Text.Json;
 using Ambient.Ztunnel.Tests.Support;
 using Xunit.Abstractions;
 
 namespace Ambient.Ztunnel.Tests.Paths;
-
-/// <summary>Tests that measure: nothing else runs beside them.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class Alone
-{
-    public const string Name = "alone";
-}
 
 /// <summary>How many system calls each of the two proxies of a connection makes, against bench/budgets.json.</summary>
 [Collection(Alone.Name)]
@@ -84,23 +76,10 @@ public sealed class SystemCallBudgetTests(ITestOutputHelper output)
             }
         }
 
-        Assert.All(names.Zip(best), figure => Assert.InRange(figure.Second, 0, Budget(figure.First)));
+        Assert.All(names.Zip(best), figure => Assert.InRange(figure.Second, 0, Budgets.Of(figure.First)));
     }
 
     private static string Detail(Dictionary<string, int> calls, int operations) => string.Join(", ", calls
         .OrderByDescending(call => call.Value)
         .Select(call => string.Create(CultureInfo.InvariantCulture, $"{call.Key} {call.Value / (double)operations:0.00}")));
-
-    private static double Budget(string name)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Ambient.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        Assert.NotNull(folder);
-        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "bench", "budgets.json")));
-        return json.RootElement.GetProperty("Ambient.Ztunnel").GetProperty(name).GetDouble();
-    }
 }

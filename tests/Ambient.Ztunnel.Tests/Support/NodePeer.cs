@@ -63,6 +63,9 @@ internal sealed class NodePeer : IDisposable
         }
     }
 
+    /// <summary>How many lines tell of an event of this name.</summary>
+    public int Count(string name) => Lines.Count(line => line.Contains($"\"{name}\"", StringComparison.Ordinal));
+
     public static NodePeer Start(TestPod pod, TestAuthority authority, SpiffeId identity, string script, params string[] arguments)
     {
         var folder = Directory.CreateTempSubdirectory("node-peer-");

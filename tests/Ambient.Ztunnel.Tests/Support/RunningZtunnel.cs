@@ -86,7 +86,8 @@ internal sealed partial class RunningZtunnel : IAsyncDisposable
     [GeneratedRegex(@"^[0-9TZ:.\-]+")]
     private static partial Regex Time();
 
-    private sealed class LogStream : MemoryStream
+    /// <summary>Large from the start: what it would grow by is not the proxy's.</summary>
+    private sealed class LogStream() : MemoryStream(1 << 20)
     {
         private readonly Lock _lock = new();
 

@@ -113,7 +113,7 @@ internal sealed class TestNetwork : IDisposable
           }
           chain mark_out {
             type route hook output priority mangle;
-            ct mark & 0xfff == 0x111 meta mark set ct mark
+            meta mark & 0xfff != 0x539 ct mark & 0xfff == 0x111 meta mark set ct mark
           }
         }
 

@@ -95,7 +95,7 @@ public sealed record Backend
     /// <summary>Key of the service, <c>namespace/hostname</c>; null for one that does not exist, whose share gets 500.</summary>
     public string? Service { get; init; }
 
-    /// <summary>The service's port.</summary>
+    /// <summary>The service's port; 0 for the one that the request is for.</summary>
     public ushort Port { get; init; }
 
     /// <summary>Its share.</summary>
@@ -164,7 +164,7 @@ public sealed record HeaderChanges
 
 /// <summary>Where copies of requests go, whose answers nobody waits for.</summary>
 /// <param name="Service">Key of the service; null for one that does not exist.</param>
-/// <param name="Port">Its port.</param>
+/// <param name="Port">Its port; 0 for the one that the request is for.</param>
 /// <param name="Subset">Only these of its endpoints.</param>
 /// <param name="Share">How many of the requests, in millionths.</param>
 public sealed record Mirror(string? Service, ushort Port, string? Subset, uint Share);

@@ -181,7 +181,7 @@ public static class HttpRouteExplanation
         {
             var mirror = route.Mirrors[i];
             steps.Add(string.Create(CultureInfo.InvariantCulture,
-                $"{(decision.IsMirrored(i) ? "copied" : "not copied this time")} to {mirror.Service ?? "(no service)"} port {mirror.Port}, which gets {mirror.Share / 10_000.0}%"));
+                $"{(decision.IsMirrored(i) ? "copied" : "not copied this time")} to {mirror.Service ?? "(no service)"} port {decision.PortOf(mirror)}, which gets {mirror.Share / 10_000.0}%"));
         }
 
         if (decision.Fault is { Delay: { } delay })

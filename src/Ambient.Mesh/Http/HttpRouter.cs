@@ -34,7 +34,7 @@ public static class HttpRouter
         var port = facts.Connection.DestinationPort;
         if (serviceKey is null)
         {
-            return new RouteDecision { Outcome = RouteOutcome.Forward, Match = -1, Port = port, Traffic = TrafficPolicy.Default };
+            return new RouteDecision { Outcome = RouteOutcome.Forward, Match = -1, Port = port, RequestPort = port, Traffic = TrafficPolicy.Default };
         }
 
         // 1. What is not known may not be guessed: its policies and routes could refuse.
@@ -74,6 +74,7 @@ public static class HttpRouter
             Match = -1,
             Destination = service.Key,
             Port = port,
+            RequestPort = port,
             Traffic = service.TrafficFor(port),
         };
     }
@@ -117,6 +118,8 @@ public static class HttpRouter
 
         // 6.
         var config = waypoint.FindService(destination);
+        var asked = facts.Connection.DestinationPort;
+        var port = backend.Port == 0 ? asked : backend.Port;
         return new RouteDecision
         {
             Outcome = RouteOutcome.Forward,
@@ -125,8 +128,9 @@ public static class HttpRouter
             Match = match,
             Backend = backend,
             Destination = destination,
-            Port = backend.Port,
-            Traffic = config?.TrafficFor(backend.Port, backend.Subset) ?? TrafficPolicy.Default,
+            Port = port,
+            RequestPort = asked,
+            Traffic = config?.TrafficFor(port, backend.Subset) ?? TrafficPolicy.Default,
             Subset = backend.Subset is { } subset ? config?.FindSubset(subset)?.Workloads ?? ImmutableHashSet<string>.Empty : null,
             Target = forward.Path is { } change ? RequestTarget.Rewrite(change, matcher, facts.Path, facts.Query) : null,
             Authority = backend.RequestHeaders?.Authority ?? route.RequestHeaders?.Authority ?? forward.Authority,

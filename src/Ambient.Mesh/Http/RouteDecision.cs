@@ -94,6 +94,12 @@ public readonly record struct RouteDecision
     /// <summary>When a try is repeated.</summary>
     public RetryPolicy Retry => Route?.Retry ?? RetryPolicy.Default;
 
+    /// <summary>The port that the request is for.</summary>
+    public int RequestPort { get; init; }
+
+    /// <summary>The port of a mirror of the rule's.</summary>
+    public int PortOf(Mirror mirror) => mirror.Port == 0 ? RequestPort : mirror.Port;
+
     /// <summary>Whether one of the rule's mirrors gets a copy.</summary>
     public bool IsMirrored(int index) => (Mirrored & (1u << index)) != 0;
 }

@@ -173,6 +173,15 @@ public sealed class HttpRouterTests
     }
 
     [Fact]
+    public void Without_a_port_a_backend_and_a_mirror_take_the_request_s()
+    {
+        var decision = Scene.Route("""forward: {backends: [{service: "pay/pay.example", weight: 1}]}, mirrors: [{service: "a/b"}, {service: "a/b", port: 7}]""")
+            .WithService("pay", "pay.example", "traffic: {ports: [{port: 8443, traffic: {balancer: RANDOM}}]}").Decide(new Request("GET /") { Port = 8443 });
+        Assert.Equal((8443, Balancer.Random), (decision.Port, decision.Traffic.Balancer));
+        Assert.Equal([8443, 7], decision.Route!.Mirrors.Select(decision.PortOf));
+    }
+
+    [Fact]
     public void A_subset_that_is_not_known_has_no_endpoints()
     {
         var scene = Scene.Route("""forward: {backends: [{service: "pay/pay.example", port: 90, weight: 1, subset: v9}]}""").WithService("pay", "pay.example");

@@ -18,7 +18,7 @@ internal sealed record Options
           --seconds S         how long one load counts (0.5)
           --quick             loads and short parts that targets depend on, 2 rounds of 0.4 s
           --check N           N whole runs, and for each target in how many of them it held
-          --program DIR       the folder with the Ambient.Ztunnel to measure (default: AMBIENT_BENCH_PROGRAM, or the build beside this one)
+          --program DIR       the folder with Ambient.Ztunnel and Ambient.Waypoint (default: AMBIENT_BENCH_PROGRAM, or the build beside this one)
           --environment NAME  what the machine is called on the page (default: this one's distribution)
           --report FILE       the page that gets the tables; figures (JSON) and chart (SVG) go beside it. Without it they are only printed
           --list              names subjects, loads and parts
@@ -50,7 +50,7 @@ internal sealed record Options
     /// <summary>The Markdown file whose section is replaced; JSON and chart go beside it.</summary>
     public string? Report { get; init; }
 
-    /// <summary>The folder of the ztunnel to measure.</summary>
+    /// <summary>The folder of the programs to measure.</summary>
     public string? Program { get; init; } = System.Environment.GetEnvironmentVariable("AMBIENT_BENCH_PROGRAM");
 
     /// <summary>Only names what there is.</summary>
@@ -116,13 +116,13 @@ internal sealed record Options
     /// <summary>Whether a part is asked for.</summary>
     public bool Has(string part) => Parts.Contains(part);
 
-    /// <summary>The ztunnel to measure.</summary>
+    /// <summary>A program to measure.</summary>
     /// <exception cref="InvalidOperationException">It is not there.</exception>
-    public string FindZtunnel()
+    public string Find(string name)
     {
+        // A folder for each where they were built, one for all in an image.
         var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var path = Path.GetFullPath(Path.Combine(
-            Program ?? Path.Combine(own.Parent!.Parent!.FullName, "Ambient.Ztunnel", own.Name), "Ambient.Ztunnel"));
+        var path = Path.GetFullPath(Path.Combine(Program ?? Path.Combine(own.Parent!.Parent!.FullName, name, own.Name), name));
         return File.Exists(path)
             ? path
             : throw new InvalidOperationException($"{path} is missing: build bench/Ambient.Bench, which builds it too, or name its folder with --program.");

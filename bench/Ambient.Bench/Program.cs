@@ -24,6 +24,9 @@ switch (args.FirstOrDefault())
     case "kestrel":
         await KestrelProxy.RunAsync(args[1], args[2]);
         return 0;
+    case "waypoint-mesh":
+        await WaypointMesh.ServeAsync(args[1], args[2], args[3], args[4]);
+        return 0;
     case "--help" or "-h" or "help":
         Console.WriteLine(Options.Usage);
         return 0;
@@ -41,7 +44,7 @@ try
     using var folder = new ScratchFolder();
     using var cubic = new CubicAllowed();
     CertificateAuthority.Create(folder.Path);
-    var surroundings = new Surroundings(folder.Path, options.FindZtunnel());
+    var surroundings = new Surroundings(folder.Path, options.Find("Ambient.Ztunnel"), options.Find("Ambient.Waypoint"));
     await using var leftovers = new Leftovers();
     Progress.Tell("starts");
     using var stop = new StopSignal();

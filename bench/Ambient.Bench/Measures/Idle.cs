@@ -11,9 +11,9 @@ internal static class Idle
 
     public static async Task RunAsync(IReadOnlyList<Subject> subjects, Options options, RunResults results)
     {
-        foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair | SubjectKind.Http)))
+        foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair | SubjectKind.Http | SubjectKind.Way)))
         {
-            var kind = subject.Entry.Kind == SubjectKind.Http ? LoadKind.HoldHttp : LoadKind.Hold;
+            var kind = subject.Entry.IsHttp ? LoadKind.HoldHttp : LoadKind.Hold;
             var before = ProcessFigures.Resident(subject.Proxies);
             foreach (var (count, figure) in new[] { (2_000, FigureKind.Idle2000), (8_000, FigureKind.Idle8000) })
             {

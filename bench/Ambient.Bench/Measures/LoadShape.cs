@@ -12,6 +12,7 @@ namespace Ambient.Bench.Measures;
 internal sealed record LoadShape(string Name, string Title, string Kind, int Connections, SubjectKind Subjects)
 {
     private const SubjectKind Pairs = SubjectKind.Direct | SubjectKind.Pair;
+    private const SubjectKind Requests = SubjectKind.Direct | SubjectKind.Http | SubjectKind.Way | SubjectKind.Mesh;
     private const SubjectKind PairsAndHops = Pairs | SubjectKind.Hop;
 
     public static readonly LoadShape[] All =
@@ -31,9 +32,9 @@ internal sealed record LoadShape(string Name, string Title, string Kind, int Con
         new("pin1", "ping-pong on one core, 1 B", LoadKind.PingPong, 1, PairsAndHops | SubjectKind.Records) { Pinned = true },
         new("pin16", "ping-pong on one core, 16 × 1 B", LoadKind.PingPong, 16, Pairs) { Pinned = true, IsVariety = true },
         new("pink16", "ping-pong on one core, 16 × 1 KiB", LoadKind.PingPong, 16, Pairs) { MessageSize = 1024, Pinned = true, IsVariety = true },
-        new("http64", "HTTP/1.1, 64 connections, GET of 128 B", LoadKind.Http, 64, SubjectKind.Direct | SubjectKind.Http) { MessageSize = 128 },
-        new("http1", "HTTP/1.1, 1 connection, GET of 128 B", LoadKind.Http, 1, SubjectKind.Direct | SubjectKind.Http) { MessageSize = 128, IsVariety = true },
-        new("http16k", "HTTP/1.1, 64 connections, GET of 16 KiB", LoadKind.Http, 64, SubjectKind.Direct | SubjectKind.Http)
+        new("http64", "HTTP/1.1, 64 connections, GET of 128 B", LoadKind.Http, 64, Requests) { MessageSize = 128 },
+        new("http1", "HTTP/1.1, 1 connection, GET of 128 B", LoadKind.Http, 1, Requests) { MessageSize = 128, IsVariety = true },
+        new("http16k", "HTTP/1.1, 64 connections, GET of 16 KiB", LoadKind.Http, 64, Requests)
         {
             MessageSize = 16 * 1024,
             IsVariety = true,

@@ -17,6 +17,7 @@ internal static class Chart
 
     private const SubjectKind Pairs = ~SubjectKind.Hop;
     private const SubjectKind Hops = SubjectKind.Direct | SubjectKind.Hop;
+    private const SubjectKind Requests = SubjectKind.Direct | SubjectKind.Http;
 
     private static readonly (string Load, SubjectKind Kinds, string Title, Func<Cell, Spread> Value)[] Panels =
     [
@@ -32,6 +33,9 @@ internal static class Chart
         ("up8", Hops, "one plaintext hop: 8 streams up, Gbit/s", cell => cell.Rate),
         ("up8", Hops, "one plaintext hop: 8 streams up, CPU s/GB", cell => cell.Cost),
         ("connect", Hops, "one plaintext hop: new connections/s", cell => cell.Rate),
+        ("http64", Requests, "HTTP/1.1, 64 connections, requests/s", cell => cell.Rate),
+        ("http64", Requests, "HTTP/1.1, CPU µs per request", cell => cell.Cost),
+        ("http64", Requests, "HTTP/1.1, p99 µs", cell => cell.P99),
     ];
 
     public static void Write(string path, RunResults run, Facts facts)
@@ -93,7 +97,7 @@ internal static class Chart
             var y = top + HeadHeight - 12 + (i * RowHeight);
             var start = left + LabelWidth;
             var cut = spread.Median > compared;
-            var ours = subject.StartsWith("ztunnel", StringComparison.Ordinal) || subject == "passthrough";
+            var ours = subject.StartsWith("ztunnel", StringComparison.Ordinal) || subject.StartsWith("waypoint", StringComparison.Ordinal) || subject == "passthrough";
             text.AppendLine($"<text x=\"{start - 6}\" y=\"{y + 12}\" text-anchor=\"end\">{Escape(subject)}</text>");
             text.AppendLine($"<rect class=\"{(ours ? "ours" : "bar")}\" x=\"{start}\" y=\"{y}\" width=\"{N(Scale(spread.Median))}\" height=\"{BarHeight}\" rx=\"2\"/>");
             if (!cut && spread.Most > spread.Least)

@@ -8,6 +8,8 @@ namespace Ambient.Bench.Results;
 internal static class Targets
 {
     private const string Ours = "ztunnel";
+    private const string OurHttp = "waypoint-http";
+    private const string Nginx = "nginx-http";
     private static readonly string[] Pairs = ["haproxy", "nginx"];
 
     /// <summary>Those that the run has measured.</summary>
@@ -39,6 +41,11 @@ internal static class Targets
             AtLeast("passthrough, 8 streams, throughput", "direct", 0.55, Rate(run, "up8", "passthrough") / Rate(run, "up8", "direct")),
             AtMost("passthrough, 8 streams, CPU s/GB", "haproxy TCP relay", 0.5,
                 Of(run, "up8", cell => cell.Cost, "passthrough") / Of(run, "up8", cell => cell.Cost, "haproxy-tcp")),
+            AtLeast("HTTP/1.1, 64 connections, requests/s", "nginx", 0.9, Rate(run, "http64", OurHttp) / Rate(run, "http64", Nginx)),
+            AtMost("HTTP/1.1, 64 connections, CPU per request", "nginx", 1.45,
+                Of(run, "http64", cell => cell.Cost, OurHttp) / Of(run, "http64", cell => cell.Cost, Nginx)),
+            AtMost("HTTP/1.1, 64 connections, p99", "nginx", 0.8,
+                Of(run, "http64", cell => cell.P99, OurHttp) / Of(run, "http64", cell => cell.P99, Nginx)),
             AtMost("resident memory of one ztunnel, no pods, MB", "–", 40, Figure(run, FigureKind.StartResident)),
             AtMost("start to ready, ms", "–", 250, Figure(run, FigureKind.StartReady)),
             AtMost("bytes per known workload at 100,000", "–", 400, Figure(run, FigureKind.Workload)),

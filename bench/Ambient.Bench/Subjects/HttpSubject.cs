@@ -81,6 +81,17 @@ internal sealed class NginxHttpSubject(SubjectEntry entry, Surroundings surround
     }
 }
 
+/// <summary>The request path of our waypoint without tunnels: one route, a policy that allows and one that denies, metrics.</summary>
+internal sealed class WaypointHttpSubject(SubjectEntry entry, Surroundings surroundings) : HttpSubject(entry, surroundings)
+{
+    protected override Task StartProxiesAsync()
+    {
+        RunProxy(ClientSpace, "proxy", new Launch(
+            Surroundings.Waypoint, ["reverse-proxy", "--listen", $"0.0.0.0:{Port}", "--upstream", Upstream], "version", Port));
+        return Task.CompletedTask;
+    }
+}
+
 /// <summary>One of the two request paths that were to choose from, with authorization, a route and metrics.</summary>
 internal sealed class CandidateSubject(SubjectEntry entry, Surroundings surroundings, string candidate) : HttpSubject(entry, surroundings)
 {

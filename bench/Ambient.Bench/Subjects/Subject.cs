@@ -162,7 +162,7 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
         {
             try
             {
-                await AskAsync(new LoadRequest { Kind = entry.Kind == SubjectKind.Http ? LoadKind.Http : LoadKind.PingPong, Seconds = 0.05 });
+                await AskAsync(new LoadRequest { Kind = entry.IsHttp ? LoadKind.Http : LoadKind.PingPong, Seconds = 0.05 });
                 return;
             }
             catch (InvalidOperationException) when (watch.Elapsed < Patience)

@@ -12,7 +12,7 @@ internal sealed record SubjectEntry(
     public static readonly SubjectEntry[] All =
     [
         new(1, "direct", SubjectKind.Direct, "no proxy: the limit of machine and harness", (entry, at) => new DirectSubject(entry, at)),
-        new(2, "ztunnel", SubjectKind.Pair, "a pair of ours over HBONE", (entry, at) => new ZtunnelSubject(entry, at)),
+        new(2, "ztunnel", SubjectKind.Pair | SubjectKind.Mesh, "a pair of ours over HBONE", (entry, at) => new ZtunnelSubject(entry, at)),
         new(3, "haproxy", SubjectKind.Pair, "a pair of haproxies over mutual TLS", (entry, at) => new HaproxySubject(entry, at, pair: true)),
         new(4, "nginx", SubjectKind.Pair, "a pair of nginxes over mutual TLS", (entry, at) => new NginxSubject(entry, at, pair: true)),
         new(5, "ztunnel-single", SubjectKind.Single, "a pair of ours, a tunnel (and handshake) per connection", (entry, at) =>
@@ -24,8 +24,13 @@ internal sealed record SubjectEntry(
         new(9, "nginx-tcp", SubjectKind.Hop, "one nginx, plaintext", (entry, at) => new NginxSubject(entry, at, pair: false)),
         new(10, "haproxy-http", SubjectKind.Http, "one haproxy, HTTP/1.1", (entry, at) => new HaproxyHttpSubject(entry, at)),
         new(11, "nginx-http", SubjectKind.Http, "one nginx, HTTP/1.1", (entry, at) => new NginxHttpSubject(entry, at)),
+        new(13, "waypoint-http", SubjectKind.Http, "our waypoint's request path, HTTP/1.1", (entry, at) => new WaypointHttpSubject(entry, at)),
+        new(14, "waypoint", SubjectKind.Way, "node proxy, waypoint, node proxy", (entry, at) => new WaypointSubject(entry, at)),
         new(12, "kestrel-http", SubjectKind.Http, "Kestrel and SocketsHttpHandler on our sockets, HTTP/1.1", (entry, at) => new CandidateSubject(entry, at, "kestrel")),
     ];
+
+    /// <summary>Whether it carries requests of HTTP and nothing else.</summary>
+    public bool IsHttp => Kind is SubjectKind.Http or SubjectKind.Way;
 
     /// <summary>Where a subject comes in tables.</summary>
     public static int Place(string name) => Array.FindIndex(All, entry => entry.Name == name);
@@ -52,4 +57,10 @@ internal enum SubjectKind
 
     /// <summary>One reverse proxy of HTTP/1.1, plaintext.</summary>
     Http = 32,
+
+    /// <summary>A waypoint between two node proxies.</summary>
+    Way = 64,
+
+    /// <summary>Our pair: the mesh without a waypoint.</summary>
+    Mesh = 128,
 }

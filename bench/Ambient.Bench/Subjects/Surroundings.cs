@@ -2,8 +2,9 @@ namespace Ambient.Bench.Subjects;
 
 /// <summary>What subjects need of the run that they are part of.</summary>
 /// <param name="Folder">For keys, configurations and logs; gone with the run.</param>
-/// <param name="Ztunnel">The program to measure.</param>
-internal sealed record Surroundings(string Folder, string Ztunnel)
+/// <param name="Ztunnel">The node proxy to measure.</param>
+/// <param name="Waypoint">The waypoint to measure.</param>
+internal sealed record Surroundings(string Folder, string Ztunnel, string Waypoint)
 {
     public string File(string name) => Path.Combine(Folder, name);
 }

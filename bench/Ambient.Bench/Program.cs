@@ -1,6 +1,5 @@
 using System.Globalization;
 using Ambient.Bench;
-using Ambient.Bench.Candidates;
 using Ambient.Bench.Load;
 using Ambient.Bench.Measures;
 using Ambient.Bench.Results;
@@ -20,9 +19,6 @@ switch (args.FirstOrDefault())
         return 0;
     case "mesh":
         await MeshServer.ServeAsync(int.Parse(args[1], CultureInfo.InvariantCulture));
-        return 0;
-    case "kestrel":
-        await KestrelProxy.RunAsync(args[1], args[2]);
         return 0;
     case "waypoint-mesh":
         await WaypointMesh.ServeAsync(args[1], args[2], args[3], args[4]);

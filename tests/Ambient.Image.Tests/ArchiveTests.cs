@@ -11,6 +11,7 @@ public sealed class ArchiveTests
 {
     [Theory]
     [InlineData("ztunnel", "0:1337")]
+    [InlineData("waypoint", "1337:1337")]
     [InlineData("node-agent", "0:0")]
     [InlineData("control-plane", "1337:1337")]
     [InlineData("ambientctl", "0:0")]
@@ -55,7 +56,7 @@ public sealed class ArchiveTests
     public async Task Images_share_their_layers()
     {
         var all = await ReadAsync(BuiltImages.Archive("ambientctl"));
-        foreach (var image in new[] { "ztunnel", "node-agent", "control-plane" })
+        foreach (var image in new[] { "ztunnel", "waypoint", "node-agent", "control-plane" })
         {
             var files = await ReadAsync(BuiltImages.Archive(image));
             // Their own are the configuration and the manifest.

@@ -9,10 +9,11 @@ public sealed partial class RootTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static TheoryData<string> Images => ["ztunnel", "node-agent", "control-plane", "ambientctl"];
+    public static TheoryData<string> Images => ["ztunnel", "waypoint", "node-agent", "control-plane", "ambientctl"];
 
     [Theory]
     [InlineData("ztunnel", "0:1337", "version", "ambient ztunnel 0.")]
+    [InlineData("waypoint", "1337:1337", "version", "ambient waypoint 0.")]
     [InlineData("node-agent", "0:0", "--help", "the chained CNI plugin")]
     [InlineData("control-plane", "1337:1337", "--help", "The control plane of the mesh")]
     [InlineData("ambientctl", "0:0", "--help", "sandbox")]
@@ -58,6 +59,7 @@ public sealed partial class RootTests
 
     [Theory]
     [InlineData("ztunnel")]
+    [InlineData("waypoint")]
     [InlineData("node-agent")]
     [InlineData("control-plane")]
     public void It_has_neither_shell_nor_package_manager(string image) =>

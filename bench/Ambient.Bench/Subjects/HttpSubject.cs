@@ -91,13 +91,3 @@ internal sealed class WaypointHttpSubject(SubjectEntry entry, Surroundings surro
         return Task.CompletedTask;
     }
 }
-
-/// <summary>One of the two request paths that were to choose from, with authorization, a route and metrics.</summary>
-internal sealed class CandidateSubject(SubjectEntry entry, Surroundings surroundings, string candidate) : HttpSubject(entry, surroundings)
-{
-    protected override Task StartProxiesAsync()
-    {
-        RunProxy(ClientSpace, "proxy", new Launch(Children.Self, [candidate, $"0.0.0.0:{Port}", Upstream], "--help", Port));
-        return Task.CompletedTask;
-    }
-}

@@ -24,9 +24,8 @@ internal sealed record SubjectEntry(
         new(9, "nginx-tcp", SubjectKind.Hop, "one nginx, plaintext", (entry, at) => new NginxSubject(entry, at, pair: false)),
         new(10, "haproxy-http", SubjectKind.Http, "one haproxy, HTTP/1.1", (entry, at) => new HaproxyHttpSubject(entry, at)),
         new(11, "nginx-http", SubjectKind.Http, "one nginx, HTTP/1.1", (entry, at) => new NginxHttpSubject(entry, at)),
-        new(13, "waypoint-http", SubjectKind.Http, "our waypoint's request path, HTTP/1.1", (entry, at) => new WaypointHttpSubject(entry, at)),
-        new(14, "waypoint", SubjectKind.Way, "node proxy, waypoint, node proxy", (entry, at) => new WaypointSubject(entry, at)),
-        new(12, "kestrel-http", SubjectKind.Http, "Kestrel and SocketsHttpHandler on our sockets, HTTP/1.1", (entry, at) => new CandidateSubject(entry, at, "kestrel")),
+        new(12, "waypoint-http", SubjectKind.Http, "our waypoint's request path, HTTP/1.1", (entry, at) => new WaypointHttpSubject(entry, at)),
+        new(13, "waypoint", SubjectKind.Way, "node proxy, waypoint, node proxy", (entry, at) => new WaypointSubject(entry, at)),
     ];
 
     /// <summary>Whether it carries requests of HTTP and nothing else.</summary>

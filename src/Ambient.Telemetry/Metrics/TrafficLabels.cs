@@ -51,21 +51,14 @@ public sealed record TrafficLabels
     public bool MutualTls { get; init; }
 
     /// <summary>The values in the order of the names.</summary>
-    public LabelValues ToValues()
-    {
-        string[] values =
-        [
-            .. Common(),
-            Known(Source.Region), Known(Source.Zone), Known(Destination.Region), Known(Destination.Zone),
-        ];
-        return new LabelValues(Source.HasLocality || Destination.HasLocality ? values : values.AsSpan()[..^Optional]);
-    }
+    public LabelValues ToValues() => Source.HasLocality || Destination.HasLocality
+        ? ToValues(Known(Source.Region), Known(Source.Zone), Known(Destination.Region), Known(Destination.Zone))
+        : ToValues([]);
 
     /// <summary>The values of a request's series: no localities, but the answer.</summary>
-    internal LabelValues ToRequestValues(string responseCode, string grpcStatus) =>
-        new([.. Common(), responseCode, grpcStatus]);
+    internal LabelValues ToRequestValues(string responseCode, string grpcStatus) => ToValues(responseCode, grpcStatus);
 
-    private string[] Common() =>
+    private LabelValues ToValues(params ReadOnlySpan<string> more) => LabelValues.Of(
     [
         Reporter,
         Known(Source.Workload), Known(Source.CanonicalService), Known(Source.CanonicalRevision), Known(Source.Namespace),
@@ -75,7 +68,8 @@ public sealed record TrafficLabels
         Known(Destination.Namespace), Known(Destination.Principal), Known(Destination.App), Known(Destination.Version),
         Known(Destination.Cluster),
         RequestProtocol, ResponseFlags, MutualTls ? "mutual_tls" : Unknown,
-    ];
+        .. more,
+    ]);
 
     private static string Known(string? value) => string.IsNullOrEmpty(value) ? Unknown : value;
 }

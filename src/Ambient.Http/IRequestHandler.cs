@@ -5,7 +5,7 @@ public interface IRequestHandler
 {
     /// <summary>
     /// Answers a request. When it returns the exchange is over: what is not complete then is aborted. It is not expected to throw; an exception
-    /// aborts the exchange and fails the connection's task.
+    /// aborts the exchange and fails the connection's task. It has to complete on the loop.
     /// </summary>
     ValueTask HandleAsync(IServerExchange exchange);
 

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using Ambient.Hbone;
 
 namespace Ambient.Http.Http2;
@@ -70,7 +69,6 @@ internal sealed class Http2BodyReader(Action? onWanted) : PipeReader
 
     public override void Complete(Exception? exception = null) => _inner.Complete(exception);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> AwaitAsync(ValueTask<ReadResult> read)
     {
         try

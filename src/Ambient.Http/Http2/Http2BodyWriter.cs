@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using Ambient.Hbone;
 
 namespace Ambient.Http.Http2;
@@ -100,7 +99,6 @@ internal sealed class Http2BodyWriter(Action onBroken) : PipeWriter
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<FlushResult> AwaitAsync(ValueTask<FlushResult> flush)
     {
         try

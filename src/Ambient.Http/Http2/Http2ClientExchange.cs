@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using Ambient.Hbone;
 using Ambient.Http.Fields;
 
@@ -55,7 +54,6 @@ internal sealed class Http2ClientExchange : IClientExchange, IStreamObserver
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ResponseHead> ResponseAsync()
     {
         ResponseHeaders headers;

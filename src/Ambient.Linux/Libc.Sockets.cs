@@ -193,6 +193,17 @@ internal static unsafe partial class Libc
         return count >= 0 ? new IoResult((int)count, Errno.None) : new IoResult(0, (Errno)error);
     }
 
+    /// <summary>Segments that were sent and not acknowledged (<c>tcpi_unacked</c> of tcp(7)); 0 for what is no TCP connection.</summary>
+    public static uint Unacknowledged(int socket)
+    {
+        const int TcpLevel = 6;
+        const int TcpInfo = 11;
+        const int UnackedAt = 6; // in words of four bytes: eight of one, then four of four
+        var information = stackalloc uint[UnackedAt + 1];
+        var length = (UnackedAt + 1) * sizeof(uint);
+        return GetOption(socket, TcpLevel, TcpInfo, information, &length) == 0 ? information[UnackedAt] : 0;
+    }
+
     /// <summary><c>struct iovec</c>.</summary>
     public struct Segment
     {

@@ -223,17 +223,6 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
         }
     }
 
-    /// <summary>Ends the connection with a RST: the peer sees an error, not an end.</summary>
-    public unsafe void Abort()
-    {
-        if (_descriptor >= 0)
-        {
-            var linger = stackalloc int[2] { 1, 0 };
-            Libc.SetOption(_descriptor, SocketLevel, 13, linger, 8); // SO_LINGER
-            Dispose();
-        }
-    }
-
     /// <summary>
     /// Closes the socket; waiters wake and see <see cref="Errno.EBADF"/>. From another thread it is closed by the loop's next
     /// turn.
@@ -297,7 +286,7 @@ public sealed partial class TcpSocket : IDisposable, IEpollTarget
             Loop.Forget(descriptor);
         }
 
-        Libc.Close(descriptor);
+        CloseOrReset(descriptor);
         if (Place?.Listener == this)
         {
             Place.Leave();

@@ -79,8 +79,11 @@ internal sealed class FaultyCalls
                 _spurious.Add(watched);
             }
 
-            if (watched.Kind == WatchedKind.Connection && random.NextDouble() < _plan.Reset)
+            // Not while bytes are under way: a reset that overtakes them does not arrive (see TcpSocket.Abort).
+            watched.IsDoomed |= watched.Kind == WatchedKind.Connection && random.NextDouble() < _plan.Reset;
+            if (watched.IsDoomed && Libc.Unacknowledged(descriptor) == 0)
             {
+                watched.IsDoomed = false;
                 Log(watched, call, "reset");
                 Reset(descriptor);
                 return false; // the call meets what the kernel makes of it

@@ -30,6 +30,9 @@ internal sealed class WatchedDescriptor(int epoll, int descriptor, byte[] change
     /// <summary>Counts the registrations of the process.</summary>
     public long Ordinal => ordinal;
 
+    /// <summary>It is to be reset by a call soon.</summary>
+    public bool IsDoomed { get; set; }
+
     /// <summary>Calls so far.</summary>
     public long Calls { get; set; }
 }

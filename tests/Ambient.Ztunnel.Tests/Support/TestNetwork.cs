@@ -70,6 +70,9 @@ internal sealed class TestNetwork : IDisposable
         return name;
     }
 
+    /// <summary>Changes rules within a pod.</summary>
+    public static void Rules(TestPod pod, string script) => Run($"ip netns exec {pod.Name} nft -f -", script);
+
     private static string Run(string command, string? input = null)
     {
         var words = command.Split(' ');

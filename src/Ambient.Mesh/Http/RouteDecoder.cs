@@ -30,8 +30,8 @@ internal static class RouteDecoder
             Response = from.ActionCase == Way.Route.ActionOneofCase.Response
                 ? new ResponseAction(Status(from.Response.Status, "response.status"), from.Response.Body)
                 : null,
-            RequestHeaders = Changes(from.RequestHeaders, ofRequest: true),
-            ResponseHeaders = Changes(from.ResponseHeaders, ofRequest: false),
+            RequestHeaders = HeaderChangesDecoder.Decode(from.RequestHeaders, ofRequest: true),
+            ResponseHeaders = HeaderChangesDecoder.Decode(from.ResponseHeaders, ofRequest: false),
             Mirrors = [.. from.Mirrors.Select(mirror => new Mirror(
                 NullIfEmpty(mirror.Service), WdsDecoder.Port(mirror.Port, "mirrors.port"), NullIfEmpty(mirror.Subset), mirror.Share))],
             Timeout = WaypointDecoder.Time(from.Timeout, "timeout"),
@@ -83,28 +83,28 @@ internal static class RouteDecoder
             Port = WdsDecoder.Port(backend.Port, "backends.port"),
             Weight = backend.Weight,
             Subset = NullIfEmpty(backend.Subset),
-            RequestHeaders = Changes(backend.RequestHeaders, ofRequest: true),
-            ResponseHeaders = Changes(backend.ResponseHeaders, ofRequest: false),
+            RequestHeaders = HeaderChangesDecoder.Decode(backend.RequestHeaders, ofRequest: true),
+            ResponseHeaders = HeaderChangesDecoder.Decode(backend.ResponseHeaders, ofRequest: false),
         })],
         TotalWeight = from.Backends.Aggregate(0UL, (sum, backend) => sum + backend.Weight),
-        Authority = NullIfEmpty(from.Rewrite?.Authority),
+        Authority = Host(from.Rewrite?.Authority, "rewrite.authority"),
         Path = from.Rewrite?.PathCase switch
         {
-            Way.Rewrite.PathOneofCase.FullPath => new PathChange(Full: true, WireText.Of(from.Rewrite.FullPath)),
-            Way.Rewrite.PathOneofCase.Prefix => new PathChange(Full: false, WireText.Of(from.Rewrite.Prefix)),
+            Way.Rewrite.PathOneofCase.FullPath => new PathChange(Full: true, InTarget(from.Rewrite.FullPath)),
+            Way.Rewrite.PathOneofCase.Prefix => new PathChange(Full: false, InTarget(from.Rewrite.Prefix)),
             _ => null,
         },
     };
 
     private static RedirectAction Redirect(Way.Redirect from) => new()
     {
-        Scheme = NullIfEmpty(from.Scheme),
-        Authority = NullIfEmpty(from.Authority),
+        Scheme = Host(from.Scheme, "redirect.scheme"),
+        Authority = Host(from.Authority, "redirect.authority"),
         Port = WdsDecoder.Port(from.Port, "redirect.port") is var port and not 0 ? port : null,
         Path = from.PathCase switch
         {
-            Way.Redirect.PathOneofCase.FullPath => new PathChange(Full: true, WireText.Of(from.FullPath)),
-            Way.Redirect.PathOneofCase.Prefix => new PathChange(Full: false, WireText.Of(from.Prefix)),
+            Way.Redirect.PathOneofCase.FullPath => new PathChange(Full: true, InTarget(from.FullPath)),
+            Way.Redirect.PathOneofCase.Prefix => new PathChange(Full: false, InTarget(from.Prefix)),
             _ => null,
         },
         Status = from.Status switch
@@ -114,38 +114,6 @@ internal static class RouteDecoder
             _ => throw new MeshConfigException($"redirect.status is {from.Status}; 301, 302, 303, 307 or 308 is expected"),
         },
     };
-
-    private static HeaderChanges? Changes(Way.HeaderChanges? from, bool ofRequest)
-    {
-        if (from is null || (from.Set.Count == 0 && from.Add.Count == 0 && from.Remove.Count == 0))
-        {
-            return null;
-        }
-
-        return new HeaderChanges
-        {
-            Remove = [.. from.Remove.Select(name => name.ToLowerInvariant()).Where(name => !(ofRequest && IsAuthority(name)))],
-            Set = Values(from.Set, ofRequest),
-            Add = Values(from.Add, ofRequest),
-            Authority = ofRequest ? from.Set.Concat(from.Add).LastOrDefault(header => IsAuthority(header.Name.ToLowerInvariant()))?.Value : null,
-        };
-    }
-
-    private static ImmutableArray<HeaderValue> Values(IEnumerable<Way.Header> from, bool ofRequest) =>
-        [.. from.Select(Value).Where(header => !(ofRequest && IsAuthority(header.Name)))];
-
-    private static HeaderValue Value(Way.Header from)
-    {
-        if (from.Name.Length == 0 || from.Name.AsSpan().ContainsAny(" \r\n\0\t") || from.Value.AsSpan().ContainsAny("\r\n\0"))
-        {
-            throw new MeshConfigException($"the header '{from.Name}' has a name or a value that no header may have");
-        }
-
-        return new HeaderValue(from.Name.ToLowerInvariant(), WireText.Of(from.Value));
-    }
-
-    /// <summary>To change the host by these names is to change what the request names, not to add a field.</summary>
-    private static bool IsAuthority(string name) => name is "host" or ":authority";
 
     private static RetryPolicy Retry(Way.Retry from)
     {
@@ -183,6 +151,22 @@ internal static class RouteDecoder
     private static int Status(uint status, string field) => status is >= 200 and <= 599
         ? (int)status
         : throw new MeshConfigException($"{field} is {status}; a status from 200 to 599 is expected");
+
+    /// <summary>What stands in an authority or a scheme; null where nothing is set.</summary>
+    private static string? Host(string? text, string field) => string.IsNullOrEmpty(text) ? null
+        : !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.AsSpan().ContainsAny("/?#@\\") ? text
+        : throw new MeshConfigException($"{field} is '{text}', which no host may be");
+
+    /// <summary>What stands in a request's target: what is not ASCII goes percent-encoded, and white space would end it.</summary>
+    private static string InTarget(string text)
+    {
+        if (text.AsSpan().ContainsAny(' ', '#') || text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.Contains('\u007f', StringComparison.Ordinal))
+        {
+            throw new MeshConfigException($"the path '{text}' has characters that no request's target may have");
+        }
+
+        return string.Concat(text.EnumerateRunes().Select(rune => rune.IsAscii ? rune.ToString() : Uri.EscapeDataString(rune.ToString())));
+    }
 
     private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 }

@@ -157,7 +157,7 @@ public sealed class HttpRouterTests
     {
         var scene = Scene.Route("""
             forward: {backends: [{service: "pay/pay.example", port: 90, weight: 1, subset: v2,
-              requestHeaders: {set: [{name: "X-A", value: b}], add: [{name: c, value: d}], remove: ["E"]}, responseHeaders: {remove: ["server"]}}]},
+              requestHeaders: {set: [{name: "X-A", value: b}], add: [{name: c, value: d}], remove: ["E", "connection", "content-length"]}, responseHeaders: {remove: ["server"]}}]},
             requestHeaders: {set: [{name: "x-a", value: r}]}, responseHeaders: {add: [{name: z, value: y}]}
             """).WithService("pay", "pay.example", """traffic: {balancer: RANDOM}, subsets: [{name: v2, workloads: ["w1", "w2"], traffic: {balancer: ROUND_ROBIN}}]""", bound: false);
         var decision = scene.Decide(new Request("GET /"));

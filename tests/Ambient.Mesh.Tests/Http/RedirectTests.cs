@@ -37,6 +37,7 @@ public sealed class RedirectTests
     [InlineData("prefix: \"/foo\"", "/foobar?a=b", "fullPath: \"/full\"", "/full?a=b")]
     [InlineData("prefix: \"/foo\"", "/foobar?a=b", "fullPath: \"/full?c=d\"", "/full?c=d")]
     [InlineData("prefix: \"/foo\"", "/foobar", "fullPath: \"full\"", "/full")]
+    [InlineData("prefix: \"/foo\"", "/foobar", "fullPath: \"/café/😀\"", "/caf%C3%A9/%F0%9F%98%80")]
     public void Other_matches_are_rewritten_by_characters_or_whole(string match, string target, string rewrite, string expected)
     {
         var scene = Scene.Route($$"""matches: [{path: { {{match}} } }], forward: {backends: [{service: "shop/b", weight: 1}], rewrite: { {{rewrite}} } }""");

@@ -153,7 +153,7 @@ internal static class RouteDecoder
         : throw new MeshConfigException($"{field} is {status}; a status from 200 to 599 is expected");
 
     /// <summary>What stands in an authority or a scheme; null where nothing is set.</summary>
-    private static string? Host(string? text, string field) => string.IsNullOrEmpty(text) ? null
+    public static string? Host(string? text, string field) => string.IsNullOrEmpty(text) ? null
         : !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.AsSpan().ContainsAny("/?#@\\") ? text
         : throw new MeshConfigException($"{field} is '{text}', which no host may be");
 

@@ -15,6 +15,7 @@ using Ambient.Telemetry.Servers;
 using Ambient.Waypoint.Admin;
 using Ambient.Waypoint.Configuration;
 using Ambient.Waypoint.Discovery;
+using Ambient.Waypoint.Requests;
 using Ambient.Waypoint.Serving;
 using Ambient.Xds.Delta;
 using Microsoft.Extensions.Logging;
@@ -88,8 +89,10 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
         var loops = Enumerable.Range(0, configuration.WorkerThreads)
             .Select(index => EventLoop.Start($"data-{index}", failure => Log.LoopFailed(_logger, failure)))
             .ToArray();
+        var requests = new RequestPlane(
+            Mesh, Waypoint, new RequestTelemetry(Registry, logs.Factory, time), new RequestSettings { Loops = loops.Length, Budget = Budget });
         var plane = new WaypointPlane(
-            configuration, Mesh, Waypoint, new LocalWorkloads(Mesh, time), certificates, telemetry, Budget, _logger);
+            configuration, Mesh, Waypoint, new LocalWorkloads(Mesh, time), certificates, telemetry, requests, Budget, _logger);
         WaypointLoops? serving = null;
 
         // 5. Pages for people and probes.

@@ -1,25 +1,31 @@
 using System.Net;
 using Ambient.Hbone;
+using Ambient.Http;
+using Ambient.Http.Sniffing;
+using Ambient.Mesh.Model;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
+using Ambient.Proxy.Headers;
 using Ambient.Proxy.Tunnels;
+using Ambient.Waypoint.Requests;
 using Ambient.Waypoint.Tcp;
+using HttpVersion = Ambient.Http.HttpVersion;
 
 namespace Ambient.Waypoint.Serving;
 
 /// <summary>
 /// Serves the streams that clients' proxies open to the waypoint.
 /// <code>
-/// tunnel ── CONNECT ─► 1 request ─► 2 own workload ─► 3 target ─► 4 what is spoken ─► 5 TCP or requests
-///                        400            503           400, 503
+/// tunnel ── CONNECT ─► 1 request ─► 2 own workload ─► 3 target ─► 4 what is spoken ─┬─► 5a requests
+///                        400            503           400, 503                       └─► 5b bytes
 /// </code>
 /// 1. Is it a CONNECT with an authority?
 /// 2. Who are we: the mesh's record of the waypoint's own pod.
 /// 3. Which service or workload is addressed, and does it stand behind this waypoint?
-/// 4. What is spoken there: as its port declares.
-/// 5. Bytes are passed on as they are.
+/// 4. What is spoken there: as its port declares; where it declares nothing, as the first bytes say.
+/// 5. (a) HTTP: request by request. (b) Anything else is passed on as it is.
 /// </summary>
-internal sealed class ConnectPath(WaypointPlane plane, TcpPath tcp)
+internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath tcp, RequestPath requests)
 {
     public async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
     {
@@ -59,10 +65,69 @@ internal sealed class ConnectPath(WaypointPlane plane, TcpPath tcp)
             return;
         }
 
-        // 4. and 5.
+        // 4. and 5. What is spoken there?
         var address = authority.Address ?? target.Service!.Vips.FirstOrDefault(vip => vip.Network == network).Address ?? IPAddress.Any;
         var passage = new Passage(tunnel, self, target, new IPEndPoint(address, authority.Port), started);
-        await tcp.ServeAsync(passage, stream);
+        switch (target.Protocol)
+        {
+            case AppProtocol.Tcp or AppProtocol.Tls:
+                await tcp.ServeAsync(passage, stream, Opening.Unanswered);
+                break;
+            case AppProtocol.Unknown:
+                stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
+                await ServeUndeclaredAsync(passage, stream);
+                break;
+            default:
+                stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
+                await ServeAsync(passage, stream, await words.VersionAsync(stream));
+                break;
+        }
+    }
+
+    private async Task ServeUndeclaredAsync(Passage passage, Http2Stream stream)
+    {
+        switch (await words.OfAsync(stream))
+        {
+            case SniffedProtocol.Http1:
+                await ServeAsync(passage, stream, HttpVersion.Http1);
+                break;
+            case SniffedProtocol.Http2:
+                await ServeAsync(passage, stream, HttpVersion.Http2);
+                break;
+            case SniffedProtocol.Undecided:
+                // Perhaps the server speaks first; a client that then turns out to speak HTTP comes back.
+                await ServeAsync(passage, stream, await tcp.ServeAsync(passage, stream, Opening.Silent));
+                break;
+            default:
+                await tcp.ServeAsync(passage, stream, Opening.Answered);
+                break;
+        }
+    }
+
+    private async Task ServeAsync(Passage passage, Http2Stream stream, HttpVersion? version)
+    {
+        if (version is not { } spoken)
+        {
+            return;
+        }
+
+        var tunnel = passage.Tunnel;
+        var known = plane.Mesh.Current.FindWorkload(plane.Configuration.Network, tunnel.RemoteEndPoint.Address);
+        await requests.ServeAsync(
+            stream,
+            new RequestConnection
+            {
+                SourceIdentity = tunnel.PeerIdentity,
+                Source = tunnel.RemoteEndPoint,
+                SourceWorkload = known,
+                SourceParty = known is null ? Baggage.Read(stream.Request.Fields) : null,
+                Destination = passage.Destination,
+                Service = passage.Target.Service,
+                Workload = passage.Target.Workload,
+                Port = passage.Target.Port,
+                MutualTls = true,
+            },
+            spoken);
     }
 
     /// <summary>

@@ -4,6 +4,8 @@ using Ambient.Linux;
 using Ambient.Proxy.Connections;
 using Ambient.Proxy.Sockets;
 using Ambient.Proxy.Tunnels;
+using Ambient.Waypoint.Requests;
+using Ambient.Waypoint.Requests.Upstreams;
 using Ambient.Waypoint.Tcp;
 
 namespace Ambient.Waypoint.Serving;
@@ -18,6 +20,8 @@ internal sealed class WaypointLoop : IAsyncDisposable
     private readonly TunnelPool _pool;
     private readonly Deadlines _deadlines;
     private readonly TunnelServer _server;
+    private readonly FirstWords _words;
+    private readonly RequestPath _requests;
     private readonly ConnectPath _path;
     private Task? _running;
 
@@ -29,8 +33,10 @@ internal sealed class WaypointLoop : IAsyncDisposable
         _deadlines = new Deadlines(loop, TunnelSettings.ResponseTimeout);
         var tunnels = new TunnelClient(loop, sockets, _pool, _deadlines, plane.Certificates, plane.Limits.Client, plane.Budget);
         Connections = new TcpConnections(loop);
+        _words = new FirstWords(loop);
+        _requests = new RequestPath(plane.Requests, loop, new EndpointDialer(loop, tunnels, sockets, plane.Self));
         _path = new ConnectPath(
-            plane, new TcpPath(plane, Connections, new RecentPairs(loop), new PeerConnector(loop, tunnels, sockets, default)));
+            plane, _words, new TcpPath(plane, _words, Connections, new RecentPairs(loop), new PeerConnector(loop, tunnels, sockets, default)), _requests);
         var socketsOpen = plane.Telemetry.Metrics.SocketsOpen.With("waypoint");
         _server = new TunnelServer(
             listener,
@@ -55,7 +61,12 @@ internal sealed class WaypointLoop : IAsyncDisposable
     public void Start() => _running = _server.RunAsync();
 
     /// <summary>Takes nothing new; peers are told. What is open goes on.</summary>
-    public void Stop() => _server.Stop();
+    public void Stop()
+    {
+        _server.Stop();
+        _words.Stop();
+        _requests.Drain();
+    }
 
     /// <summary>Cuts what is open.</summary>
     public void Abort() => _server.Abort();
@@ -64,6 +75,8 @@ internal sealed class WaypointLoop : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await (_running ?? Task.CompletedTask);
+        _words.Dispose();
+        await _requests.DisposeAsync();
         await Connections.DisposeAsync();
         await _pool.DisposeAsync();
         _deadlines.Dispose();

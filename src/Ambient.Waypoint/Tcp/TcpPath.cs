@@ -1,11 +1,13 @@
 using System.Net;
 using Ambient.Hbone;
+using Ambient.Http;
 using Ambient.Mesh.Routing;
 using Ambient.Proxy.Connections;
 using Ambient.Proxy.Headers;
 using Ambient.Proxy.Relaying;
 using Ambient.Proxy.Tunnels;
 using Ambient.Waypoint.Serving;
+using HttpVersion = Ambient.Http.HttpVersion;
 
 namespace Ambient.Waypoint.Tcp;
 
@@ -21,9 +23,15 @@ namespace Ambient.Waypoint.Tcp;
 /// 4. Relay until both directions have ended.
 /// 5. One record: log line and metrics.
 /// </summary>
-internal sealed class TcpPath(WaypointPlane plane, TcpConnections connections, RecentPairs pairs, PeerConnector peers)
+internal sealed class TcpPath(
+    WaypointPlane plane, FirstWords words, TcpConnections connections, RecentPairs pairs, PeerConnector peers)
 {
-    public async Task ServeAsync(Passage passage, Http2Stream stream)
+    /// <summary>Serves a connection to its end.</summary>
+    /// <param name="passage">Who wants to talk to whom.</param>
+    /// <param name="stream">The client's stream.</param>
+    /// <param name="opening">How far it is.</param>
+    /// <returns>Not null where a client that had been silent speaks HTTP: then it has still to be served, and nothing has been passed on.</returns>
+    public async Task<HttpVersion?> ServeAsync(Passage passage, Http2Stream stream, Opening opening)
     {
         using var connection = connections.Add(passage, stream);
 
@@ -35,12 +43,17 @@ internal sealed class TcpPath(WaypointPlane plane, TcpConnections connections, R
             verdict = connection.Judge(plane.Waypoint.Current);
         }
 
+        if (!verdict.Allowed && opening == Opening.Silent && await words.VersionAsync(stream) is { } requests)
+        {
+            return requests; // which are judged one by one
+        }
+
         if (!verdict.Allowed)
         {
             var report = Open(passage, stream, new ReachedPeer());
-            ConnectPath.Answer(stream, HttpStatusCode.Unauthorized);
+            Refuse(stream, opening, HttpStatusCode.Unauthorized);
             report.Complete(ConnectionFailure.Denied, $"connection closed due to policy rejection: {connection.Words(plane.Waypoint.Current, verdict)}");
-            return;
+            return null;
         }
 
         // 2. An endpoint.
@@ -51,23 +64,46 @@ internal sealed class TcpPath(WaypointPlane plane, TcpConnections connections, R
             tunnel.RemoteEndPoint);
         connection.Onward = peer.Stream;
         connection.Server = peer.Server;
+        if (opening == Opening.Silent && (peer.Stream is not null || peer.Server is not null)
+            && await words.VersionUnlessServedAsync(stream, peer) is { } late)
+        {
+            return late;
+        }
+
         connection.Report = Open(passage, stream, peer);
         if (peer.Stream is null && peer.Server is null)
         {
-            ConnectPath.Answer(stream, HttpStatusCode.ServiceUnavailable);
+            Refuse(stream, opening, HttpStatusCode.ServiceUnavailable);
             var failure = peer.Failure ?? new OutboundFailure(ConnectionFailure.Connect, RouteExplanation.Render(peer.Decision), AnotherMayDo: false);
             connection.Report.Complete(failure.Failure, failure.Error);
-            return;
+            return null;
         }
 
         // 3. The answer. 4. Relay.
-        stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
+        if (opening == Opening.Unanswered)
+        {
+            stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
+        }
+
         var end = peer.Stream is { } onward
             ? await StreamRelay.RunAsync(stream, onward, connection.Report)
             : await TunnelRelay.RunAsync(peer.Server!, stream, applicationIsClient: false, connection.Report);
 
         // 5. The record.
         connection.Report.Complete(end.Error is null ? ConnectionFailure.None : ConnectionFailure.Connect, end.Error);
+        return null;
+    }
+
+    private static void Refuse(Http2Stream stream, Opening opening, HttpStatusCode status)
+    {
+        if (opening == Opening.Unanswered)
+        {
+            ConnectPath.Answer(stream, status);
+        }
+        else
+        {
+            stream.Reset(Http2ErrorCode.ConnectError);
+        }
     }
 
     private ConnectionReport Open(Passage passage, Http2Stream stream, in ReachedPeer peer)
@@ -96,4 +132,17 @@ internal sealed class TcpPath(WaypointPlane plane, TcpConnections connections, R
         return ConnectionReport.Open(
             pair, new ConnectionAddresses(tunnel.RemoteEndPoint, peer.Dialled ?? passage.Destination, stream.Request.Authority), passage.Started);
     }
+}
+
+/// <summary>How far a connection is when it comes to be passed on as bytes.</summary>
+internal enum Opening
+{
+    /// <summary>Its CONNECT has no answer yet: a refusal can be one.</summary>
+    Unanswered,
+
+    /// <summary>It was answered, and what it speaks is known.</summary>
+    Answered,
+
+    /// <summary>It was answered, and its client has said nothing yet.</summary>
+    Silent,
 }

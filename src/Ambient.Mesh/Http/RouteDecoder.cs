@@ -40,6 +40,11 @@ internal static class RouteDecoder
         };
     }
 
+    /// <summary>What stands in an authority or a scheme; null where nothing is set.</summary>
+    public static string? Host(string? text, string field) => string.IsNullOrEmpty(text) ? null
+        : !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.AsSpan().ContainsAny("/?#@\\") ? text
+        : throw new MeshConfigException($"{field} is '{text}', which no host may be");
+
     private static RouteMatch Match(Way.Match from) => new()
     {
         Path = from.Path is null ? null : Path(from.Path, from.IgnoreCase),
@@ -151,11 +156,6 @@ internal static class RouteDecoder
     private static int Status(uint status, string field) => status is >= 200 and <= 599
         ? (int)status
         : throw new MeshConfigException($"{field} is {status}; a status from 200 to 599 is expected");
-
-    /// <summary>What stands in an authority or a scheme; null where nothing is set.</summary>
-    public static string? Host(string? text, string field) => string.IsNullOrEmpty(text) ? null
-        : !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.AsSpan().ContainsAny("/?#@\\") ? text
-        : throw new MeshConfigException($"{field} is '{text}', which no host may be");
 
     /// <summary>What stands in a request's target: what is not ASCII goes percent-encoded, and white space would end it.</summary>
     private static string InTarget(string text)

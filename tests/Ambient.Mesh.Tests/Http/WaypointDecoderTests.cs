@@ -25,6 +25,7 @@ public sealed class WaypointDecoderTests
     [InlineData("routes: [{requestHeaders: {add: [{name: \"content-length\", value: \"0\"}]}}]", "'content-length' is not for routes to set")]
     [InlineData("routes: [{requestHeaders: {set: [{name: \":path\", value: \"/\"}]}}]", "':path' is not for routes to set")]
     [InlineData("routes: [{responseHeaders: {set: [{name: \":authority\", value: a}]}}]", "':authority' is not for routes to set")]
+    [InlineData("routes: [{requestHeaders: {set: [{name: host, value: \"a b\"}]}}]", "host is 'a b'")]
     [InlineData("routes: [{redirect: {authority: \"a b\"}}]", "redirect.authority is 'a b'")]
     [InlineData("routes: [{redirect: {scheme: \"http://\"}}]", "redirect.scheme is 'http://'")]
     [InlineData("routes: [{forward: {rewrite: {authority: \"a/b\"}}}]", "rewrite.authority is 'a/b'")]

@@ -41,15 +41,7 @@ internal sealed partial class RequestPath
         else
         {
             exchange.Respond(answer, endStream: false);
-            if (BodyRelay.TryWhole(from.ResponseBody, exchange.ResponseBody, out var bytes))
-            {
-                request.AnswerBytes = bytes;
-                Complete(request);
-            }
-            else
-            {
-                await StreamAsync(request);
-            }
+            await StreamAsync(request);
         }
 
         if (request.Interrupted == Interruption.ClientGone || (exchange.IsAborted && request.Flags == ResponseFlags.None))
@@ -67,30 +59,50 @@ internal sealed partial class RequestPath
         }
     }
 
-    private async ValueTask StreamAsync(RequestState request)
+    private ValueTask StreamAsync(RequestState request)
     {
         var (exchange, from) = (request.Exchange, request.Try!);
         try
         {
-            var end = await BodyRelay.RunAsync(Loop, from.ResponseBody, exchange.ResponseBody, request.OnAnswer);
-            if (end == RelayOutcome.Whole)
+            if (BodyRelay.TryWhole(from.ResponseBody, exchange.ResponseBody, out var bytes))
             {
+                request.AnswerBytes = bytes;
                 Complete(request);
-            }
-            else
-            {
-                request.Interrupt(Interruption.ClientGone);
-                CutShort(request, null);
+                return default;
             }
         }
         catch (IOException failure)
         {
-            CutShort(request, failure);
+            return CutShortAsync(request, failure);
         }
+
+        return StreamOnAsync(request);
     }
 
-    /// <summary>The answer cannot be ended well: the client sees that something is missing.</summary>
-    private static void CutShort(RequestState request, IOException? failure)
+    private async ValueTask StreamOnAsync(RequestState request)
+    {
+        var (exchange, from) = (request.Exchange, request.Try!);
+        IOException? broken = null;
+        try
+        {
+            if (await BodyRelay.RunAsync(Loop, from.ResponseBody, exchange.ResponseBody, request.OnAnswer) == RelayOutcome.Whole)
+            {
+                Complete(request);
+                return;
+            }
+
+            request.Interrupt(Interruption.ClientGone);
+        }
+        catch (IOException failure)
+        {
+            broken = failure;
+        }
+
+        await CutShortAsync(request, broken);
+    }
+
+    /// <summary>The answer cannot be ended well: the client gets what came of it, and sees that something is missing.</summary>
+    private async ValueTask CutShortAsync(RequestState request, IOException? failure)
     {
         switch (request.Interrupted)
         {
@@ -109,7 +121,12 @@ internal sealed partial class RequestPath
                 break;
         }
 
-        request.Exchange.Abort();
+        if (!request.Exchange.IsAborted)
+        {
+            await request.Exchange.ResponseBody.FlushAsync();
+            await Loop.Yield(); // what the turn wrote has left
+            request.Exchange.Abort();
+        }
     }
 
     private static void Complete(RequestState request)

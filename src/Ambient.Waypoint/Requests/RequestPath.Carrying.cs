@@ -266,8 +266,10 @@ internal sealed partial class RequestPath
 
             to.CompleteRequest(exchange.RequestTrailers);
         }
-        catch (IOException)
+        catch (IOException failure)
         {
+            // The codec answers a client whose body is malformed or does not come.
+            request.BodyFault = exchange.IsAborted && failure is HttpException { Fault: HttpFault.ProtocolError or HttpFault.TimedOut } fault ? fault : null;
             to.Abort();
         }
     }

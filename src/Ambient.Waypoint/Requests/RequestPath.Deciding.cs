@@ -31,6 +31,11 @@ internal sealed partial class RequestPath
     /// <summary>A request that its codec refused: what is known of it is recorded.</summary>
     public void OnRefused(RequestScope scope, in Refusal refusal)
     {
+        if (refusal.Reason is RefusalReason.Body or RefusalReason.BodyTimeout)
+        {
+            return; // its request has a record
+        }
+
         var flags = refusal.Flag switch
         {
             "DPE" => ResponseFlags.DPE,
@@ -139,7 +144,7 @@ internal sealed partial class RequestPath
             request.ReplyGrpc(GrpcStatusOf(status));
             if (body.Length > 0)
             {
-                head.Fields.Add("grpc-message", Uri.EscapeDataString(body).Replace("%20", " ", StringComparison.Ordinal));
+                head.Fields.Add("grpc-message", GrpcText(body));
             }
 
             HeaderEdits.Complete(head, _date);
@@ -164,6 +169,18 @@ internal sealed partial class RequestPath
             request.AnswerBytes = head.ContentLength.Value;
             exchange.Complete();
         }
+    }
+
+    /// <summary>Printable ASCII as it is, the rest of its UTF-8 in percents (gRPC over HTTP/2, Responses).</summary>
+    private static string GrpcText(string text)
+    {
+        var encoded = new StringBuilder(text.Length);
+        foreach (var one in Encoding.UTF8.GetBytes(text))
+        {
+            _ = one is >= 0x20 and <= 0x7e and not (byte)'%' ? encoded.Append((char)one) : encoded.Append('%').Append(one.ToString("X2", System.Globalization.CultureInfo.InvariantCulture));
+        }
+
+        return encoded.ToString();
     }
 
     /// <summary>How gRPC reads HTTP statuses (its document http-grpc-status-mapping).</summary>

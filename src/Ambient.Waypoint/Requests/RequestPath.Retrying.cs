@@ -136,6 +136,15 @@ internal sealed partial class RequestPath
 
     private static void ClientGone(RequestState request)
     {
+        if (request.BodyFault is { } fault)
+        {
+            request.Flags |= ResponseFlags.DPE;
+            request.Details = "http.body_error";
+            request.Error = fault.Message;
+            request.Status = request.Exchange.HasResponded ? request.Status : fault.Fault == HttpFault.TimedOut ? 408 : 400;
+            return;
+        }
+
         request.Flags |= ResponseFlags.DC;
         request.Details = "downstream_remote_disconnect";
         if (!request.Exchange.HasResponded)

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Ambient.Http;
 using Ambient.Http.Http1;
+using Ambient.Http.Http2;
 using Ambient.Linux;
 using Ambient.Waypoint.Requests.Upstreams;
 using HttpVersion = Ambient.Http.HttpVersion;
@@ -72,9 +73,9 @@ internal sealed partial class RequestPath : IAsyncDisposable
     {
         var settings = Plane.Settings;
         var scope = new RequestScope(this, connection);
-        IServerConnection http = version == HttpVersion.Http1
-            ? new Http1ServerConnection(transport, settings.Http, scope)
-            : throw new NotSupportedException("HTTP/2 is not carried by this version");
+        IServerConnection http = version == HttpVersion.Http2
+            ? new Http2ServerConnection(transport, settings.DownstreamHttp2, settings.Http, settings.Budget, scope)
+            : new Http1ServerConnection(transport, settings.Http, scope);
         _open.Add(scope);
         var running = scope.RunAsync(http);
         if (_isDraining)
@@ -109,7 +110,7 @@ internal sealed partial class RequestPath : IAsyncDisposable
     }
 
     /// <summary>Several streams write in one turn; a connection with one request at a time gains nothing.</summary>
-    public static bool BatchesFlushes(IServerConnection http) => http is not Http1ServerConnection;
+    public static bool BatchesFlushes(IServerConnection http) => http is Http2ServerConnection;
 
     private void Tick()
     {

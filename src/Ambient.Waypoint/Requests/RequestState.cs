@@ -113,6 +113,9 @@ internal sealed class RequestState : IHeaderSource
     /// <summary>The body was read to its end.</summary>
     public bool BodyEnded { get; set; }
 
+    /// <summary>What was wrong with the request's body.</summary>
+    public HttpException? BodyFault { get; set; }
+
     /// <summary>Whoever sends the body is to stop.</summary>
     public bool StopsBody { get; set; }
 
@@ -178,6 +181,7 @@ internal sealed class RequestState : IHeaderSource
         Flags = ResponseFlags.None;
         Details = "";
         Error = null;
+        BodyFault = null;
         Status = 0;
         GrpcStatus = -1;
         Reply.Reset();

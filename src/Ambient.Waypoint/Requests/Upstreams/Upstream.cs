@@ -41,7 +41,12 @@ internal sealed class Upstream(UpstreamKey key, int loops)
     public ImmutableArray<UpstreamEndpoint> Endpoints => _view.Endpoints;
 
     /// <summary>What its endpoints speak: as declared, or what the client does.</summary>
-    public HttpVersion VersionFor(HttpVersion client) => _view.Protocol == AppProtocol.Tcp ? HttpVersion.Http1 : client;
+    public HttpVersion VersionFor(HttpVersion client) => Protocol switch
+    {
+        AppProtocol.Http2 or AppProtocol.Grpc => HttpVersion.Http2,
+        AppProtocol.Http11 => HttpVersion.Http1,
+        _ => client,
+    };
 
     /// <inheritdoc/>
     public override string ToString() => $"{key.Name}:{key.Port}{(key.Subset is null ? "" : $" subset {key.Subset}")}";

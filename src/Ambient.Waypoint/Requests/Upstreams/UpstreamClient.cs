@@ -1,6 +1,7 @@
 using Ambient.Hbone;
 using Ambient.Http;
 using Ambient.Http.Http1;
+using Ambient.Http.Http2;
 using Ambient.Linux;
 using Ambient.Proxy;
 using HttpVersion = Ambient.Http.HttpVersion;
@@ -78,10 +79,18 @@ internal sealed class UpstreamClient : IAsyncDisposable
         ? throw new IOException("the waypoint is stopping")
         : _dialer.OpenAsync(endpoint.Workload, endpoint.Address, endpoint.Port, endpoint.Upstream.Service, null, timeout);
 
-    internal UpstreamConnection Speak(EndpointPool pool, UpstreamTransport transport, HttpVersion version) =>
-        version == HttpVersion.Http1
-            ? new UpstreamConnection(pool, new Http1ClientConnection(transport.Pipe, _settings.Http), Loop)
-            : throw new NotSupportedException("HTTP/2 is not carried by this version");
+    internal UpstreamConnection Speak(EndpointPool pool, UpstreamTransport transport, HttpVersion version)
+    {
+        if (version == HttpVersion.Http1)
+        {
+            return new UpstreamConnection(pool, new Http1ClientConnection(transport.Pipe, _settings.Http), Loop);
+        }
+
+        var connection = new UpstreamConnection(
+            pool, new Http2ClientConnection(transport.Pipe, _settings.UpstreamHttp2, _settings.Http, _settings.Budget), Loop);
+        connection.Http.FlushRequested = connection.AskEndOfTurn;
+        return connection;
+    }
 
     private EndpointPool Open(UpstreamEndpoint endpoint)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Authority;
 using Ambient.ControlPlane.Configuration;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Serving;
 using Ambient.ControlPlane.Status;
@@ -38,6 +39,7 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
     private readonly MeshFeed _feed;
     private readonly RootPublisher _roots;
     private readonly WaypointDeployer _waypoints;
+    private readonly AddressAllocator _addresses;
     private readonly Func<CancellationToken, Task>[] _statuses;
     private readonly GrpcServer _secure;
     private readonly GrpcServer? _plaintext;
@@ -82,12 +84,14 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
         _roots = new RootPublisher(client, _feed.Namespaces, () => _authority.Issuer.RootsPem, _loggers.CreateLogger("roots"));
         _waypoints = new WaypointDeployer(
             client, options.Mesh, _feed.Namespaces, _feed.Gateways, _feed.GatewayClasses, _feed.Services, _loggers.CreateLogger("waypoints"));
+        _addresses = new AddressAllocator(client, _feed.ServiceEntries, _loggers.CreateLogger("addresses"));
         var status = _loggers.CreateLogger("status");
         _statuses =
         [
             Write(ResourceKinds.AuthorizationPolicies, Conditions.PolicyManager, _feed.Policies, Conditions.Due, status),
             Write(ResourceKinds.AuthorizationPolicies, Conditions.AttachmentManager, _feed.Attachments, Conditions.Due, status),
             Write(ResourceKinds.Services, Conditions.ServiceManager, _feed.Bindings, Conditions.Due, status),
+            Write(ResourceKinds.ServiceEntries, Conditions.ServiceManager, _feed.EntryBindings, Conditions.Due, status),
             Write(ResourceKinds.Gateways, GatewayStatuses.EdgeController, _feed.GatewayStates, GatewayStatusJson.Due, status),
             Write(ResourceKinds.HttpRoutes, GatewayStatuses.EdgeController, _feed.HttpRoutes, GatewayStatusJson.Due, status),
             Write(ResourceKinds.GrpcRoutes, GatewayStatuses.EdgeController, _feed.GrpcRoutes, GatewayStatusJson.Due, status),
@@ -163,6 +167,7 @@ internal sealed class ControlPlaneApp : IAsyncDisposable
             _authorityStore.KeepAsync(_authority, _roots.Refresh, stop.Token),
             LeadAsync("istio-namespace-controller-election", _roots.WriteAsync, stop.Token),
             LeadAsync("istio-gateway-deployment", _waypoints.DeployAsync, stop.Token),
+            LeadAsync("istio-ip-autoallocate", _addresses.WriteAsync, stop.Token),
             LeadAsync("istio-status-leader", token => Task.WhenAll(_statuses.Select(write => write(token))), stop.Token),
         ];
         await Task.WhenAny(parts);

@@ -55,6 +55,8 @@ internal static class Cluster
             case "GatewayClass": model.Inputs.GatewayClasses.Set(key, resource.As(ResourceJson.Default.GatewayClass)); break;
             case "HTTPRoute": model.Inputs.HttpRoutes.Set(key, resource.As(ResourceJson.Default.HttpRoute)); break;
             case "GRPCRoute": model.Inputs.GrpcRoutes.Set(key, resource.As(ResourceJson.Default.GrpcRoute)); break;
+            case "ServiceEntry": model.Inputs.ServiceEntries.Offer(key, resource.As(ResourceJson.Default.ServiceEntry)); break;
+            case "WorkloadEntry": model.Inputs.WorkloadEntries.Offer(key, resource.As(ResourceJson.Default.WorkloadEntry)); break;
             case "VirtualService": model.Inputs.VirtualServices.Offer(key, resource.As(ResourceJson.Default.VirtualService)); break;
             case "DestinationRule": model.Inputs.DestinationRules.Offer(key, resource.As(ResourceJson.Default.DestinationRule)); break;
             case "EndpointSlice": model.Inputs.EndpointSlices.Set(key, resource.As(ResourceJson.Default.EndpointSlice)); break;

@@ -34,6 +34,7 @@ namespace Ambient.Api.Kubernetes;
 [JsonSerializable(typeof(VirtualService))]
 [JsonSerializable(typeof(DestinationRule))]
 [JsonSerializable(typeof(ServiceEntry))]
+[JsonSerializable(typeof(ServiceEntryStatus))]
 [JsonSerializable(typeof(WorkloadEntry))]
 [JsonSerializable(typeof(LabelSelector))]
 [JsonSerializable(typeof(PodStatus))]

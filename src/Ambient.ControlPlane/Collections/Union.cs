@@ -1,6 +1,9 @@
 namespace Ambient.ControlPlane.Collections;
 
-/// <summary>Several collections as one; no two of them may have an object of the same key.</summary>
+/// <summary>
+/// Several collections as one. At most one has an object of a key, but while objects change hands one may take it before another lets go: then
+/// the one that has it counts.
+/// </summary>
 internal sealed class Union<T> : Collection<T>
     where T : class
 {
@@ -13,7 +16,7 @@ internal sealed class Union<T> : Collection<T>
                 Replace(key, item);
             }
 
-            part.Changed += change => Replace(change.Key, change.New);
+            part.Changed += change => Replace(change.Key, change.New ?? parts.Select(other => other.Items.GetValueOrDefault(change.Key)).FirstOrDefault(item => item is not null));
         }
     }
 }

@@ -1,4 +1,5 @@
 using Ambient.Api.Security;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Routing;
@@ -29,6 +30,9 @@ internal sealed class MeshChanges
 
     /// <summary>Services whose waypoint, or what is to be said about it, may have changed.</summary>
     public Dictionary<string, BoundService?> Bindings { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The same of ServiceEntries.</summary>
+    public Dictionary<string, BoundEntry?> EntryBindings { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Policies whose condition at waypoints may have to be written anew.</summary>
     public Dictionary<string, PolicyAttachment?> Attachments { get; } = new(StringComparer.Ordinal);

@@ -28,6 +28,10 @@ internal sealed class MeshInputs
 
     public Source<GrpcRoute> GrpcRoutes { get; } = new();
 
+    public LastGood<ServiceEntry> ServiceEntries { get; } = new(ServiceEntryValidation.Problems);
+
+    public LastGood<WorkloadEntry> WorkloadEntries { get; } = new(ServiceEntryValidation.Problems);
+
     public LastGood<VirtualService> VirtualServices { get; } = new(VirtualServiceValidation.Problems);
 
     public LastGood<DestinationRule> DestinationRules { get; } = new(DestinationRuleValidation.Problems);

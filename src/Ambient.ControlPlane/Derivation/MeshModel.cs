@@ -2,6 +2,7 @@ using Ambient.Api;
 using Ambient.Api.Kubernetes;
 using Ambient.Api.Security;
 using Ambient.ControlPlane.Collections;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Routing;
@@ -19,7 +20,8 @@ internal sealed class MeshModel
 {
     private readonly MeshSettings _settings;
     private readonly Graph _graph = new();
-    private readonly Derived<BoundService, Address> _services;
+    private readonly Collection<Address> _services;
+    private readonly EntryModel _entries;
     private readonly Index<Pod> _podsByNamespace;
     private readonly Index<EndpointSlice> _slicesByService;
     private readonly WaypointResolver _waypoints;
@@ -58,17 +60,21 @@ internal sealed class MeshModel
         Publish(new Derived<MeshSettings, Authorization>(_graph, new Source<MeshSettings>().With("", settings), StaticStrict));
         var bound = new Derived<Service, BoundService>(_graph, Inputs.Services, BindingOf);
         bound.Changed += change => _changes.Bindings[change.Key] = change.New;
-        _services = new Derived<BoundService, Address>(_graph, bound, AddressOf);
+        _entries = new EntryModel(_graph, Inputs, _waypoints, _podsByNamespace, _servicesByNamespace, settings);
+        _entries.Bound.Changed += change => _changes.EntryBindings[change.Key] = change.New;
+        _services = new Union<Address>(new Derived<BoundService, Address>(_graph, bound, AddressOf), _entries.Services(_graph, Network));
         Publish(_services);
-        var hosts = new Derived<Service, MeshHost>(_graph, Inputs.Services, HostOf);
-        var bindings = new Derived<BoundService, HostBinding>(_graph, bound, BindingOf);
-        var endpoints = new HostEndpoints(Inputs, _podsByNamespace, _slicesByService, settings);
+        Publish(_entries.Endpoints(_graph, Network, PoliciesOf));
+        Publish(_entries.Machines(_graph, Network, PoliciesOf));
+        var hosts = new Union<MeshHost>(new Derived<Service, MeshHost>(_graph, Inputs.Services, HostOf), _entries.Hosts);
+        var bindings = new Union<HostBinding>(new Derived<BoundService, HostBinding>(_graph, bound, BindingOf), _entries.Bindings);
+        var endpoints = new HostEndpoints(Inputs, _entries, _podsByNamespace, _slicesByService, settings);
         var forWaypoints = new WaypointModel(_graph, Inputs, waypoints, hosts, bindings, endpoints, settings);
         Publish(forWaypoints);
         var networking = new NetworkingConditions(_graph, Inputs, bindings, forWaypoints.Routes, forWaypoints.Traffic, forWaypoints.Hosts);
         networking.VirtualServices.Changed += change => _changes.VirtualServices[change.Key] = change.New;
         networking.DestinationRules.Changed += change => _changes.DestinationRules[change.Key] = change.New;
-        var attachments = new PolicyAttachments(bound, forWaypoints.Policies, Inputs.Gateways, Inputs.GatewayClasses, settings);
+        var attachments = new PolicyAttachments(bound, _entries.Bound, forWaypoints.Policies, Inputs.Gateways, Inputs.GatewayClasses, settings);
         new Derived<Accepted<AuthorizationPolicy>, PolicyAttachment>(
             _graph,
             Inputs.AuthorizationPolicies.Accepted,
@@ -190,8 +196,8 @@ internal sealed class MeshModel
         if (ServiceAddresses.IsPublished(service))
         {
             var ns = reads.Get(Inputs.Namespaces, service.Metadata.Namespace ?? "");
-            var binding = _waypoints.Of(service, ns, () => AccountsOf(service, reads), reads);
-            yield return (ResourceKey.Of(service), new BoundService(service, binding, WaypointResolver.IngressToo(service, ns)));
+            var binding = _waypoints.OfService(service.Metadata, ns, () => AccountsOf(service, reads), reads);
+            yield return (ResourceKey.Of(service), new BoundService(service, binding, WaypointResolver.IngressToo(service.Metadata, ns)));
         }
     }
 
@@ -224,8 +230,10 @@ internal sealed class MeshModel
         if (PodWorkloads.IsPublished(pod))
         {
             var node = reads.Get(Inputs.Nodes, pod.Spec?.NodeName ?? "");
-            var services = ServicesOf(pod, reads);
-            var policies = PoliciesOf(pod, reads);
+            var services = ServicesOf(pod, reads).Select(service => (ServiceAddresses.Name(service, _settings), PodWorkloads.PortsOf(pod, service)))
+                .Concat(EntriesOf(pod, reads))
+                .DistinctBy(service => service.Item1);
+            var policies = PoliciesOf(pod.Metadata.Namespace ?? "", pod.Metadata.Labels, reads);
             var waypoint = _waypoints.Of(pod, reads.Get(Inputs.Namespaces, pod.Metadata.Namespace ?? ""), reads).Address;
             yield return (PodWorkloads.Uid(pod, _settings), PodWorkloads.Derive(pod, node, Network(reads), services, policies, waypoint, _settings));
         }
@@ -241,6 +249,11 @@ internal sealed class MeshModel
             }
         }
     }
+
+    /// <summary>The hosts of ServiceEntries that select the pod.</summary>
+    private IEnumerable<(string Name, Api.Workloads.PortList Ports)> EntriesOf(Pod pod, Reads reads) => _entries
+        .Selecting(pod.Metadata.Namespace ?? "", pod.Metadata.Labels, reads)
+        .SelectMany(entry => entry.Hosts.Select(host => (MeshHost.KeyOf(entry.Namespace, host), EntryWorkloads.Ports(entry, pod))));
 
     /// <summary>Services that select the pod, and those without selector whose slices name it.</summary>
     private IEnumerable<Service> ServicesOf(Pod pod, Reads reads)
@@ -261,11 +274,10 @@ internal sealed class MeshModel
         service.Spec?.Selector is { Count: > 0 } selector
         && selector.All(wanted => pod.Metadata.Label(wanted.Key) == wanted.Value);
 
-    /// <summary>Policies that select the pod, then the one that PeerAuthentications make for it.</summary>
-    private IEnumerable<string> PoliciesOf(Pod pod, Reads reads)
+    /// <summary>Policies that select a workload, then the one that PeerAuthentications make for it.</summary>
+    private IEnumerable<string> PoliciesOf(string ns, IReadOnlyDictionary<string, string>? labels, Reads reads)
     {
-        var ns = pod.Metadata.Namespace ?? "";
-        Func<ConvertedPolicy, bool> selects = policy => policy.Selector?.Matches(pod.Metadata.Labels) == true;
+        Func<ConvertedPolicy, bool> selects = policy => policy.Selector?.Matches(labels) == true;
         var selecting = reads.Find(_policiesByNamespace, ns, selects);
         if (ns != _settings.RootNamespace)
         {
@@ -279,7 +291,7 @@ internal sealed class MeshModel
 
         var peer = ns == _settings.RootNamespace
             ? null
-            : PeerModes.Oldest(Peer(ns, reads, policy => PeerModes.HasSelector(policy) && policy.Spec!.Selector!.Matches(pod.Metadata.Labels)));
+            : PeerModes.Oldest(Peer(ns, reads, policy => PeerModes.HasSelector(policy) && policy.Spec!.Selector!.Matches(labels)));
         if (PeerAuthenticationConversion.KeyFor(peer, Inherited(ns, reads), _settings.RootNamespace) is { } strict)
         {
             yield return strict;

@@ -23,7 +23,7 @@ internal static class PodWorkloads
         Pod pod,
         Node? node,
         string network,
-        IEnumerable<KubeService> services,
+        IEnumerable<(string Name, PortList Ports)> services,
         IEnumerable<string> policies,
         GatewayAddress? waypoint,
         MeshSettings settings)
@@ -46,8 +46,8 @@ internal static class PodWorkloads
             NetworkMode = pod.Spec?.HostNetwork == true ? NetworkMode.HostNetwork : NetworkMode.Standard,
             WorkloadType = WorkloadType.Pod,
             WorkloadName = workloadName,
-            CanonicalName = WorkloadNames.CanonicalName(pod, workloadName),
-            CanonicalRevision = WorkloadNames.CanonicalRevision(pod),
+            CanonicalName = WorkloadNames.CanonicalName(pod.Metadata.Labels, workloadName),
+            CanonicalRevision = WorkloadNames.CanonicalRevision(pod.Metadata.Labels),
             Status = IsHealthy(pod) ? WorkloadStatus.Healthy : WorkloadStatus.Unhealthy,
             ClusterId = settings.ClusterId,
             Locality = LocalityOf(node),
@@ -56,9 +56,9 @@ internal static class PodWorkloads
         workload.AuthorizationPolicies.AddRange(policies);
 
         // A map is encoded in the order of insertion; ours is Istio's, so that the version that follows from the bytes is, too.
-        foreach (var (name, service) in services.Select(service => (ServiceAddresses.Name(service, settings), service)).OrderBy(entry => entry.Item1, StringComparer.Ordinal))
+        foreach (var (name, ports) in services.OrderBy(service => service.Name, StringComparer.Ordinal))
         {
-            workload.Services[name] = PortsOf(pod, service);
+            workload.Services[name] = ports;
         }
 
         return new Address { Workload = workload };
@@ -95,7 +95,7 @@ internal static class PodWorkloads
     }
 
     /// <summary>The ports at which this pod serves a service; a named port that it does not have is left out.</summary>
-    private static PortList PortsOf(Pod pod, KubeService service)
+    public static PortList PortsOf(Pod pod, KubeService service)
     {
         var ports = new PortList();
         foreach (var port in service.Spec?.Ports ?? [])
@@ -109,7 +109,8 @@ internal static class PodWorkloads
         return ports;
     }
 
-    private static int? NamedPort(Pod pod, string? name)
+    /// <summary>The port of that name; null where no container has one.</summary>
+    public static int? NamedPort(Pod pod, string? name)
     {
         var sidecars = pod.Spec?.InitContainers?.Where(container => container.RestartPolicy == "Always") ?? [];
         return (pod.Spec?.Containers ?? []).Concat(sidecars)

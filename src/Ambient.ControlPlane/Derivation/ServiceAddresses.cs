@@ -114,13 +114,16 @@ internal static class ServiceAddresses
         var distribution = service.Spec.TrafficDistribution
             ?? service.Metadata.Annotation(Annotations.TrafficDistribution)
             ?? ns?.Metadata.Annotation(Annotations.TrafficDistribution);
-        return distribution?.ToLowerInvariant() switch
-        {
-            "preferclose" or "prefersamezone" => Failover(NearZone),
-            "prefersamenode" => Failover(NearNode),
-            _ => null,
-        };
+        return Distribution(distribution);
     }
+
+    /// <summary>What a traffic distribution asks for; null where it asks for nothing.</summary>
+    public static LoadBalancing? Distribution(string? distribution) => distribution?.ToLowerInvariant() switch
+    {
+        "preferclose" or "prefersamezone" => Failover(NearZone),
+        "prefersamenode" => Failover(NearNode),
+        _ => null,
+    };
 
     private static LoadBalancing Failover(LoadBalancing.Types.Scope[] preference) => new()
     {

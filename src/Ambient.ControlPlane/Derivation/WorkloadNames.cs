@@ -14,14 +14,14 @@ internal static partial class WorkloadNames
 
     private static readonly string[] CanonicalRevisions = [Labels.CanonicalRevision, "app.kubernetes.io/version", "version"];
 
-    public static string WorkloadName(Pod pod) => First(pod.Metadata, [Labels.WorkloadName]) ?? OwnerName(pod);
+    public static string WorkloadName(Pod pod) => First(pod.Metadata.Labels, [Labels.WorkloadName]) ?? OwnerName(pod);
 
-    public static string CanonicalName(Pod pod, string workloadName) => First(pod.Metadata, CanonicalNames) ?? workloadName;
+    public static string CanonicalName(IReadOnlyDictionary<string, string>? labels, string workloadName) => First(labels, CanonicalNames) ?? workloadName;
 
-    public static string CanonicalRevision(Pod pod) => First(pod.Metadata, CanonicalRevisions) ?? "latest";
+    public static string CanonicalRevision(IReadOnlyDictionary<string, string>? labels) => First(labels, CanonicalRevisions) ?? "latest";
 
-    private static string? First(ObjectMeta metadata, string[] keys) =>
-        keys.Select(metadata.Label).FirstOrDefault(value => !string.IsNullOrEmpty(value));
+    private static string? First(IReadOnlyDictionary<string, string>? labels, string[] keys) =>
+        keys.Select(key => labels?.GetValueOrDefault(key)).FirstOrDefault(value => !string.IsNullOrEmpty(value));
 
     /// <summary>
     /// The name of the deployment, cron job and so on that made the pod. Only a pod whose name was generated is asked for

@@ -29,7 +29,7 @@ internal sealed class GatewayModel
         _inputs = inputs;
         _slicesByService = slicesByService;
         _compiled = routes;
-        _routes = new RouteStatuses(inputs.Services, inputs.Gateways, inputs.GatewayClasses, inputs.Namespaces);
+        _routes = new RouteStatuses(inputs.Services, inputs.ServiceEntries.Accepted, inputs.Gateways, inputs.GatewayClasses, inputs.Namespaces);
         _httpRoutes = inputs.HttpRoutes.IndexBy(GatewaysOf);
         _grpcRoutes = inputs.GrpcRoutes.IndexBy(GatewaysOf);
         Gateways = new Derived<Gateway, GatewayState>(graph, inputs.Gateways, StateOf);

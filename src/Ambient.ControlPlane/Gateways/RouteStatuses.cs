@@ -1,12 +1,14 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Routing;
 
 namespace Ambient.ControlPlane.Gateways;
 
 /// <summary>Route → what became of it at each of its parents that we answer for.</summary>
-internal sealed class RouteStatuses(Collection<Service> services, Collection<Gateway> gateways, Collection<GatewayClass> classes, Collection<Namespace> namespaces)
+internal sealed class RouteStatuses(
+    Collection<Service> services, Collection<Accepted<ServiceEntry>> entries, Collection<Gateway> gateways, Collection<GatewayClass> classes, Collection<Namespace> namespaces)
 {
     private const string GatewayGroup = "gateway.networking.k8s.io";
 
@@ -45,10 +47,10 @@ internal sealed class RouteStatuses(Collection<Service> services, Collection<Gat
     private Condition? Accepted(IRoute route, ParentReference parent, IReadOnlyList<RouteProblem> problems, Reads reads)
     {
         var ns = parent.Namespace ?? route.Metadata.Namespace;
-        if (parent is { Group: "", Kind: "Service" })
+        if (IsHost(parent))
         {
-            return reads.Get(services, ResourceKey.Of(ns, parent.Name)) is null
-                ? StatusCondition.False(route, "Accepted", "NoMatchingParent", $"There is no Service {ns}/{parent.Name}.")
+            return LabelsOf(parent, ns, reads) is null
+                ? StatusCondition.False(route, "Accepted", "NoMatchingParent", $"There is no {parent.Kind} {ns}/{parent.Name}.")
                 : StatusCondition.True(route, "Accepted", "Accepted", Limits(route, ns, problems));
         }
 
@@ -90,13 +92,21 @@ internal sealed class RouteStatuses(Collection<Service> services, Collection<Gat
     private Condition Waypoints(IRoute route, ParentReference parent, Reads reads)
     {
         var ns = parent.Namespace ?? route.Metadata.Namespace;
-        var carried = parent is not { Group: "", Kind: "Service" }
-            || reads.Get(services, ResourceKey.Of(ns, parent.Name))?.Metadata.Label(Api.Labels.UseWaypoint) is not null
+        var carried = !IsHost(parent)
+            || LabelsOf(parent, ns, reads)?.Label(Api.Labels.UseWaypoint) is not null
             || reads.Get(namespaces, ns ?? "")?.Metadata.Label(Api.Labels.UseWaypoint) is not null;
         return StatusCondition.True(route, "ResolvedWaypoints", "ResolvedWaypoints", carried
             ? "All waypoints are resolved."
-            : $"Neither Service {ns}/{parent.Name} nor its namespace has the label {Api.Labels.UseWaypoint}: without a waypoint nobody carries the route out.");
+            : $"Neither {parent.Kind} {ns}/{parent.Name} nor its namespace has the label {Api.Labels.UseWaypoint}: without a waypoint nobody carries the route out.");
     }
+
+    /// <summary>Whether a parent stands for hosts.</summary>
+    private static bool IsHost(ParentReference parent) => parent is { Group: "", Kind: "Service" } or { Group: "networking.istio.io", Kind: "ServiceEntry" };
+
+    /// <summary>The metadata of what stands for hosts; null where there is none.</summary>
+    private ObjectMeta? LabelsOf(ParentReference parent, string? ns, Reads reads) => parent.Kind == "Service"
+        ? reads.Get(services, ResourceKey.Of(ns, parent.Name))?.Metadata
+        : reads.Get(entries, ResourceKey.Of(ns, parent.Name))?.Latest.Metadata;
 
     private static bool IsGateway(ParentReference parent) => (parent.Group ?? GatewayGroup, parent.Kind ?? "Gateway") == (GatewayGroup, "Gateway");
 

@@ -64,6 +64,10 @@ internal sealed class PlannedCluster
             case "GatewayClass": Other(manifest, ResourceJson.Default.GatewayClass, (inputs, key, gatewayClass) => inputs.GatewayClasses.Set(key, gatewayClass), namespaced: false); break;
             case "HTTPRoute": Other(manifest, ResourceJson.Default.HttpRoute, (inputs, key, route) => inputs.HttpRoutes.Set(key, route)); break;
             case "GRPCRoute": Other(manifest, ResourceJson.Default.GrpcRoute, (inputs, key, route) => inputs.GrpcRoutes.Set(key, route)); break;
+            case "VirtualService": Other(manifest, ResourceJson.Default.VirtualService, (inputs, key, service) => inputs.VirtualServices.Offer(key, service)); break;
+            case "DestinationRule": Other(manifest, ResourceJson.Default.DestinationRule, (inputs, key, rule) => inputs.DestinationRules.Offer(key, rule)); break;
+            case "ServiceEntry": Other(manifest, ResourceJson.Default.ServiceEntry, (inputs, key, entry) => inputs.ServiceEntries.Offer(key, entry)); break;
+            case "WorkloadEntry": Other(manifest, ResourceJson.Default.WorkloadEntry, (inputs, key, entry) => inputs.WorkloadEntries.Offer(key, entry)); break;
             case "AuthorizationPolicy": Other(manifest, ResourceJson.Default.AuthorizationPolicy, (inputs, key, policy) => inputs.AuthorizationPolicies.Offer(key, policy)); break;
             case "PeerAuthentication": Other(manifest, ResourceJson.Default.PeerAuthentication, (inputs, key, policy) => inputs.PeerAuthentications.Offer(key, policy)); break;
             default:

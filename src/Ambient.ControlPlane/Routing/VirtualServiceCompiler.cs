@@ -238,7 +238,7 @@ internal sealed class VirtualServiceCompiler
         {
             Scheme = from.Scheme ?? "",
             Authority = from.Authority ?? "",
-            Port = (uint)(from.Port ?? 0),
+            Port = PortOf(from),
             Status = from.RedirectCode is { } code and > 0 ? (uint)code : MovedPermanently,
         };
         if (from.Uri is { Length: > 0 } uri)
@@ -248,6 +248,16 @@ internal sealed class VirtualServiceCompiler
 
         return redirect;
     }
+
+    /// <summary>Who names another authority, and no port, means the port that goes with the scheme; otherwise the request's stays (0).</summary>
+    private static uint PortOf(HttpRedirect redirect) => redirect switch
+    {
+        { Port: { } port and > 0 } => (uint)port,
+        { DerivePort: "FROM_REQUEST_PORT" } => 0,
+        { DerivePort: "FROM_PROTOCOL_DEFAULT" } or { Authority.Length: > 0 } when redirect.Authority?.Contains(':', StringComparison.Ordinal) != true =>
+            redirect.Scheme == "https" ? 443u : 80u,
+        _ => 0,
+    };
 
     private static string BodyOf(DirectBody? body) => body switch
     {

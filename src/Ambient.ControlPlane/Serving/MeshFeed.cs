@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Gateways;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Routing;
@@ -62,6 +63,8 @@ internal sealed class MeshFeed
         Report(_model.Inputs.PeerAuthentications);
         Report(_model.Inputs.VirtualServices);
         Report(_model.Inputs.DestinationRules);
+        Report(_model.Inputs.ServiceEntries);
+        Report(_model.Inputs.WorkloadEntries);
         Pods = Follow(client, ResourceKinds.Pods, (inputs, key, pod) => inputs.Pods.Set(key, pod));
         Namespaces = Follow(client, ResourceKinds.Namespaces, (inputs, key, ns) => inputs.Namespaces.Set(key, ns));
         Services = Follow(client, ResourceKinds.Services, (inputs, key, service) => inputs.Services.Set(key, service));
@@ -73,6 +76,8 @@ internal sealed class MeshFeed
         Follow(client, ResourceKinds.GrpcRoutes, (inputs, key, route) => inputs.GrpcRoutes.Set(key, Ours(route)), mayBeMissing: true);
         Follow(client, ResourceKinds.VirtualServices, (inputs, key, service) => inputs.VirtualServices.Offer(key, Ours(service)), mayBeMissing: true);
         Follow(client, ResourceKinds.DestinationRules, (inputs, key, rule) => inputs.DestinationRules.Offer(key, Ours(rule)), mayBeMissing: true);
+        ServiceEntries = Follow(client, ResourceKinds.ServiceEntries, (inputs, key, entry) => inputs.ServiceEntries.Offer(key, Ours(entry)), mayBeMissing: true);
+        Follow(client, ResourceKinds.WorkloadEntries, (inputs, key, entry) => inputs.WorkloadEntries.Offer(key, Ours(entry)), mayBeMissing: true);
         Follow(client, ResourceKinds.SecretHeaders, (inputs, key, secret) => inputs.Secrets.Set(key, secret));
         Follow(client, ResourceKinds.AuthorizationPolicies, (inputs, key, policy) => inputs.AuthorizationPolicies.Offer(key, Ours(policy)));
         Follow(client, ResourceKinds.PeerAuthentications, (inputs, key, policy) => inputs.PeerAuthentications.Offer(key, Ours(policy)));
@@ -89,6 +94,9 @@ internal sealed class MeshFeed
 
     public Informer<GatewayClass> GatewayClasses { get; }
 
+    /// <summary>ServiceEntries, for who allocates their addresses.</summary>
+    public Informer<ServiceEntry> ServiceEntries { get; }
+
     /// <summary>Policies, with what is to be said about each.</summary>
     public Latest<ConvertedPolicy> Policies { get; } = new();
 
@@ -97,6 +105,9 @@ internal sealed class MeshFeed
 
     /// <summary>Services, with their waypoints.</summary>
     public Latest<BoundService> Bindings { get; } = new();
+
+    /// <summary>ServiceEntries, with their waypoints.</summary>
+    public Latest<BoundEntry> EntryBindings { get; } = new();
 
     /// <summary>Policies for waypoints, with what is to be said about each.</summary>
     public Latest<PolicyAttachment> Attachments { get; } = new();
@@ -188,6 +199,7 @@ internal sealed class MeshFeed
         Waypoints.Take(changes.Waypoints);
         Policies.Take(changes.Policies);
         Bindings.Take(changes.Bindings);
+        EntryBindings.Take(changes.EntryBindings);
         Attachments.Take(changes.Attachments);
         GatewayStates.Take(changes.Gateways);
         HttpRoutes.Take(changes.HttpRoutes);

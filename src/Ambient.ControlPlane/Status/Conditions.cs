@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Ambient.Api.Kubernetes;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Policies;
 using Ambient.ControlPlane.Routing;
 using Ambient.ControlPlane.Waypoints;
@@ -44,6 +45,14 @@ internal static class Conditions
         service.Source.Status?.Conditions,
         BindingCondition.Type,
         service.Binding.Condition is { } wanted ? Condition(wanted.Holds, wanted.Reason, wanted.Message) : null,
+        now);
+
+    /// <summary>Whether a ServiceEntry has the waypoint that it asks for.</summary>
+    public static StatusPatch? Due(BoundEntry entry, DateTimeOffset now) => Due(
+        entry.Latest,
+        entry.Latest.Status?.Conditions,
+        BindingCondition.Type,
+        entry.Binding.Condition is { } wanted ? Condition(wanted.Holds, wanted.Reason, wanted.Message) : null,
         now);
 
     /// <summary>When a condition's status changed: now, unless it is what it was.</summary>

@@ -1,6 +1,7 @@
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Policies;
 
 namespace Ambient.ControlPlane.Waypoints;
@@ -23,12 +24,18 @@ internal sealed record PolicyAttachment(AuthorizationPolicy Source, bool Holds, 
 
 /// <summary>Finds out whether what a policy is attached to is there, and has a waypoint.</summary>
 /// <param name="services">Services, with their waypoints.</param>
+/// <param name="entries">ServiceEntries, with theirs.</param>
 /// <param name="targeted">Policies as waypoints hold them.</param>
 /// <param name="gateways">Gateways.</param>
 /// <param name="classes">Their classes.</param>
 /// <param name="settings">Of the mesh.</param>
 internal sealed class PolicyAttachments(
-    Collection<BoundService> services, Collection<TargetedPolicy> targeted, Collection<Gateway> gateways, Collection<GatewayClass> classes, MeshSettings settings)
+    Collection<BoundService> services,
+    Collection<BoundEntry> entries,
+    Collection<TargetedPolicy> targeted,
+    Collection<Gateway> gateways,
+    Collection<GatewayClass> classes,
+    MeshSettings settings)
 {
     /// <summary>The attachment of a policy with target references; null for one that selects workloads.</summary>
     public PolicyAttachment? Of(Accepted<AuthorizationPolicy> accepted, Reads reads)
@@ -71,11 +78,9 @@ internal sealed class PolicyAttachments(
         switch (target.Group ?? "", target.Kind)
         {
             case ("" or "core", "Service"):
-                return reads.Get(services, ResourceKey.Of(ns, target.Name ?? "")) is not { } service
-                    ? Missing(target, ns)
-                    : service.Binding.Condition is { Holds: true }
-                        ? null
-                        : (PolicyAttachment.NotBound, $"Service {ns}/{target.Name} has no waypoint that would enforce the policy: {service.Binding.Condition?.Message ?? $"label it {Api.Labels.UseWaypoint}."}");
+                return Complaint(target, ns, reads.Get(services, ResourceKey.Of(ns, target.Name ?? ""))?.Binding);
+            case ("networking.istio.io", "ServiceEntry"):
+                return Complaint(target, ns, reads.Get(entries, ResourceKey.Of(ns, target.Name ?? ""))?.Binding);
             case ("gateway.networking.k8s.io", "Gateway"):
                 return reads.Get(gateways, ResourceKey.Of(ns, target.Name ?? "")) is null ? Missing(target, ns) : null;
             case ("gateway.networking.k8s.io", "GatewayClass") when ns != settings.RootNamespace:
@@ -83,9 +88,16 @@ internal sealed class PolicyAttachments(
             case ("gateway.networking.k8s.io", "GatewayClass"):
                 return reads.Get(classes, target.Name ?? "") is null ? Missing(target, null) : null;
             default:
-                return (PolicyAttachment.Invalid, $"A policy cannot be attached to a {target.Kind} of group '{target.Group}'; use a Service, a Gateway or a GatewayClass.");
+                return (PolicyAttachment.Invalid, $"A policy cannot be attached to a {target.Kind} of group '{target.Group}'; use a Service, a ServiceEntry, a Gateway or a GatewayClass.");
         }
     }
+
+    private static (string Reason, string Message)? Complaint(PolicyTargetReference target, string ns, Binding? binding) => binding switch
+    {
+        null => Missing(target, ns),
+        { Condition.Holds: true } => null,
+        _ => (PolicyAttachment.NotBound, $"{target.Kind} {ns}/{target.Name} has no waypoint that would enforce the policy: {binding.Condition?.Message ?? $"label it {Api.Labels.UseWaypoint}."}"),
+    };
 
     private static (string, string) Missing(PolicyTargetReference target, string? ns) =>
         (PolicyAttachment.NotFound, $"There is no {target.Kind} {ResourceKey.Of(ns, target.Name ?? "")}.");

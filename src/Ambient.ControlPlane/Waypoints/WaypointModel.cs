@@ -70,10 +70,11 @@ internal sealed class WaypointModel
         }
     }
 
-    /// <summary>What a policy is found by: the host, the Gateway or the class that it is attached to; null where that cannot be.</summary>
+    /// <summary>What a policy is found by: the host, ServiceEntry, Gateway or class that it is attached to; null where that cannot be.</summary>
     private string? TargetOf(PolicyTargetReference target, string ns) => (target.Group ?? "", target.Kind) switch
     {
         ("" or "core", "Service") => "host " + _lookup.ServiceKey(ns, target.Name ?? ""),
+        ("networking.istio.io", "ServiceEntry") => "entry " + ResourceKey.Of(ns, target.Name ?? ""),
         ("gateway.networking.k8s.io", "Gateway") => "gateway " + ResourceKey.Of(ns, target.Name ?? ""),
         ("gateway.networking.k8s.io", "GatewayClass") when ns == _settings.RootNamespace => "class " + target.Name,
         _ => null,
@@ -118,7 +119,7 @@ internal sealed class WaypointModel
         _traffic.Fill(service, host, rules, reads);
         if (bound)
         {
-            service.Policies.Add(PoliciesOf("host " + host.Key, reads));
+            service.Policies.Add(PoliciesOf(host.Kind == HostKind.Service ? $"host {host.Key}" : $"entry {host.Resource}", reads));
             service.Routes.Add(RoutePrecedence
                 .InOrder(_routes.Of(host, reads).Where(route => route.Concerns(host, waypoint.Namespace)))
                 .Select(route => Reachable(route, waypoint, reads)));
@@ -175,6 +176,7 @@ internal sealed class WaypointModel
         var found = TargetOf(target, ns)?.Split(' ', 2) switch
         {
             ["host", var host] => [reads.Get(_bindings, host)?.Waypoint],
+            ["entry", var entry] => _lookup.OfEntry(entry, reads).Select(host => reads.Get(_bindings, host)?.Waypoint).ToArray(),
             ["gateway", var gateway] => [gateway],
             ["class", var name] => reads.Find(_byClass, name).Select(waypoint => (string?)waypoint.Key).ToArray(),
             _ => [],

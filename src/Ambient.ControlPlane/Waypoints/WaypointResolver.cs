@@ -5,7 +5,6 @@ using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
 using GatewayAddress = Ambient.Api.Workloads.GatewayAddress;
 using Namespace = Ambient.Api.Kubernetes.Namespace;
-using Service = Ambient.Api.Kubernetes.Service;
 
 namespace Ambient.ControlPlane.Waypoints;
 
@@ -26,48 +25,51 @@ internal sealed class WaypointResolver(Collection<Waypoint> waypoints, MeshSetti
     }
 
     /// <summary>A pod's waypoint, for traffic to its address.</summary>
-    public Binding Of(Pod pod, Namespace? ns, Reads reads)
+    public Binding Of(Pod pod, Namespace? ns, Reads reads) => OfWorkload(pod.Metadata, pod.Spec?.ServiceAccountName ?? "", ns, reads);
+
+    /// <summary>The same for any workload.</summary>
+    public Binding OfWorkload(ObjectMeta workload, string account, Namespace? ns, Reads reads)
     {
-        if (IsWaypointItself(pod.Metadata))
+        if (IsWaypointItself(workload))
         {
             return Binding.None;
         }
 
-        return Named(pod.Metadata, pod.Metadata.Namespace ?? "", ns, Traffic.Workload, direct: true, reads)
-            ?? ForAccount(pod.Metadata.Namespace ?? "", pod.Spec?.ServiceAccountName ?? "", Traffic.Workload, reads)
-            ?? FromNamespace(pod.Metadata, ns, Traffic.Workload, reads);
+        return Named(workload, workload.Namespace ?? "", ns, Traffic.Workload, direct: true, reads)
+            ?? ForAccount(workload.Namespace ?? "", account, Traffic.Workload, reads)
+            ?? FromNamespace(workload, ns, Traffic.Workload, reads);
     }
 
-    /// <summary>A service's waypoint, for traffic to its addresses.</summary>
+    /// <summary>The waypoint of a service or ServiceEntry, for traffic to its addresses.</summary>
     /// <param name="service">The service.</param>
     /// <param name="ns">Its namespace.</param>
     /// <param name="accounts">The service accounts that its endpoints run as; null for an endpoint that is no pod. Asked for only if a waypoint is for an account.</param>
     /// <param name="reads">What it reads is recorded there.</param>
-    public Binding Of(Service service, Namespace? ns, Func<IEnumerable<string?>> accounts, Reads reads)
+    public Binding OfService(ObjectMeta service, Namespace? ns, Func<IEnumerable<string?>> accounts, Reads reads)
     {
-        if (IsWaypointItself(service.Metadata))
+        if (IsWaypointItself(service))
         {
             return Binding.None;
         }
 
-        var own = service.Metadata.Namespace ?? "";
-        if (Named(service.Metadata, own, ns, Traffic.Service, direct: true, reads) is { } named)
+        var own = service.Namespace ?? "";
+        if (Named(service, own, ns, Traffic.Service, direct: true, reads) is { } named)
         {
             return named;
         }
 
         if (!reads.Find(_byAccountNamespace, own).Any())
         {
-            return FromNamespace(service.Metadata, ns, Traffic.Service, reads);
+            return FromNamespace(service, ns, Traffic.Service, reads);
         }
 
         string?[] runAs = [.. accounts().Distinct()];
         if (runAs is [{ } only])
         {
-            return ForAccount(own, only, Traffic.Service, reads) ?? FromNamespace(service.Metadata, ns, Traffic.Service, reads);
+            return ForAccount(own, only, Traffic.Service, reads) ?? FromNamespace(service, ns, Traffic.Service, reads);
         }
 
-        var inherited = FromNamespace(service.Metadata, ns, Traffic.Service, reads);
+        var inherited = FromNamespace(service, ns, Traffic.Service, reads);
         var some = runAs.OfType<string>().Select(account => AccountWaypoint(own, account, Traffic.Service, reads)).OfType<Waypoint>().FirstOrDefault();
         return some is null || inherited.Condition is not null
             ? inherited
@@ -80,8 +82,8 @@ internal sealed class WaypointResolver(Collection<Waypoint> waypoints, MeshSetti
     }
 
     /// <summary>Whether ingress gateways go through the waypoint too; a value that is no truth value counts as no.</summary>
-    public static bool IngressToo(Service service, Namespace? ns) =>
-        (service.Metadata.Label(Labels.IngressUseWaypoint) ?? ns?.Metadata.Label(Labels.IngressUseWaypoint))
+    public static bool IngressToo(ObjectMeta service, Namespace? ns) =>
+        (service.Label(Labels.IngressUseWaypoint) ?? ns?.Metadata.Label(Labels.IngressUseWaypoint))
             is "1" or "t" or "T" or "TRUE" or "true" or "True";
 
     private static bool IsWaypointItself(ObjectMeta metadata) =>

@@ -17,6 +17,8 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
         ["Service"] = "/api/v1/namespaces/{0}/services",
         ["EndpointSlice"] = "/apis/discovery.k8s.io/v1/namespaces/{0}/endpointslices",
         ["AuthorizationPolicy"] = "/apis/security.istio.io/v1/namespaces/{0}/authorizationpolicies",
+        ["ServiceEntry"] = "/apis/networking.istio.io/v1/namespaces/{0}/serviceentries",
+        ["WorkloadEntry"] = "/apis/networking.istio.io/v1/namespaces/{0}/workloadentries",
         ["GatewayClass"] = "/apis/gateway.networking.k8s.io/v1/gatewayclasses",
         ["Gateway"] = "/apis/gateway.networking.k8s.io/v1/namespaces/{0}/gateways",
         ["HTTPRoute"] = "/apis/gateway.networking.k8s.io/v1/namespaces/{0}/httproutes",
@@ -88,7 +90,7 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
         }
         else
         {
-            Take(resource, current, resource.Kind() == "Pod" ? ["labels", "annotations"] : ["labels", "annotations", "spec"]);
+            Take(resource, current, resource.Kind() == "Pod" ? ["labels", "annotations"] : ["labels", "annotations", "spec", "endpoints"]);
             current = await Client.SendJsonAsync(HttpMethod.Put, path, current);
         }
 
@@ -137,7 +139,7 @@ internal sealed class ApiUnderTest : ICluster, IAsyncDisposable
     {
         foreach (var field in fields)
         {
-            var (source, target) = field == "spec" ? (from, into) : (from["metadata"]!.AsObject(), into["metadata"]!.AsObject());
+            var (source, target) = field is "spec" or "endpoints" ? (from, into) : (from["metadata"]!.AsObject(), into["metadata"]!.AsObject());
             if (source[field] is not { } value)
             {
                 target.Remove(field);

@@ -4,6 +4,9 @@ using System.Net.Sockets;
 
 namespace Ambient.ControlPlane.Tests.EndToEnd;
 
+/// <summary>Alone: they say how long a start takes, which a test beside them that starts ten control planes would change.</summary>
+[CollectionDefinition(nameof(ProcessTests), DisableParallelization = true)]
+[Collection(nameof(ProcessTests))]
 public sealed class ProcessTests
 {
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "Ambient.ControlPlane");

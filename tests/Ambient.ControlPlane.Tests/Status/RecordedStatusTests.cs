@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Entries;
 using Ambient.ControlPlane.Status;
 
 namespace Ambient.ControlPlane.Tests.Status;
@@ -11,8 +12,8 @@ public sealed class RecordedStatusTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 10, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Recorded, and not the control plane's: the API server's refusal, and a kind that is not followed yet.</summary>
-    private static readonly string[] NotOurs = ["HTTPRoute/shop/no-port", "ServiceEntry/shop/ext", "PeerAuthentication/shop/default"];
+    /// <summary>Recorded, and not the control plane's: the API server's refusal, and a kind whose status nobody writes.</summary>
+    private static readonly string[] NotOurs = ["HTTPRoute/shop/no-port", "PeerAuthentication/shop/default"];
 
     private readonly Dictionary<string, JsonObject> _statuses = new(StringComparer.Ordinal);
 
@@ -53,7 +54,7 @@ public sealed class RecordedStatusTests
     }
 
     private static bool IsFollowed(JsonObject resource) =>
-        resource.Kind() != "ServiceEntry" && (string?)resource["metadata"]!["name"] != "no-port";
+        (string?)resource["metadata"]!["name"] != "no-port";
 
     private void Write(MeshChanges changes, MeshModel model)
     {
@@ -79,6 +80,13 @@ public sealed class RecordedStatusTests
         foreach (var (key, state) in changes.Bindings)
         {
             Put("Service", key, Conditions.Due(state!, Now));
+        }
+
+        foreach (var (key, state) in changes.EntryBindings)
+        {
+            Put("ServiceEntry", key, Conditions.Due(state!, Now));
+            var allocated = EntryAddresses.Due([state!.Latest])[key];
+            _statuses[$"ServiceEntry/{key}"]["addresses"] = JsonSerializer.SerializeToNode(new ServiceEntryStatus { Addresses = allocated }, ResourceJson.Default.ServiceEntryStatus)!["addresses"]!.DeepClone();
         }
 
         foreach (var (key, state) in changes.Policies)

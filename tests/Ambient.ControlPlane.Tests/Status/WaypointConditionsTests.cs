@@ -15,7 +15,7 @@ public sealed class WaypointConditionsTests
     [InlineData("hosts: [web]\n  http: [{delegate: {name: x}}]", true, "PartiallyInvalid", "spec.http[0].delegate is not supported: the rule answers 500")]
     [InlineData("hosts: [web]\n  http: [{match: [{sourceLabels: {a: b}}], route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "spec.http[0].match[0].sourceLabels is not supported: the match never holds")]
     [InlineData("hosts: [web]\n  http: [{corsPolicy: {}, route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "spec.http[0].corsPolicy is not supported")]
-    [InlineData("hosts: [web]\n  http: [{headers: {request: {set: {'a b': c}}}, route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "rule 0: the header 'a b'")]
+    [InlineData("hosts: [web]\n  http: [{headers: {request: {set: {'a b': c}}}, route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "'a b'")]
     [InlineData("hosts: [web]\n  tcp: [{route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "spec.tls and spec.tcp is not supported")]
     public void A_virtual_service_says_what_became_of_it(string spec, bool holds, string reason, string words)
     {

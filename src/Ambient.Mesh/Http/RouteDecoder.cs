@@ -149,7 +149,13 @@ internal static class RouteDecoder
         Delay = WaypointDecoder.Time(from.Delay, "fault.delay") ?? TimeSpan.Zero,
         DelayShare = from.DelayShare,
         AbortStatus = from.AbortStatus == 0 ? 0 : Status(from.AbortStatus, "fault.abort_status"),
-        AbortGrpcStatus = from.AbortGrpcStatus == 0 ? null : checked((int)from.AbortGrpcStatus - 1),
+        AbortGrpcStatus = from.AbortGrpcStatus switch
+        {
+            0 => null,
+            // The codes of gRPC end at 16.
+            <= 17 => (int)from.AbortGrpcStatus - 1,
+            _ => throw new MeshConfigException($"fault.abort_grpc_status is {from.AbortGrpcStatus}; a code from 0 to 16, plus one, is expected"),
+        },
         AbortShare = from.AbortStatus == 0 && from.AbortGrpcStatus == 0 ? 0 : from.AbortShare,
     };
 

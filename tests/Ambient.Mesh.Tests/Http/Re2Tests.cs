@@ -57,7 +57,12 @@ public sealed class Re2Tests
         Assert.Contains(pattern, Assert.Throws<FormatException>(() => Re2.Compile(pattern)).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void An_expression_has_a_bound() => Assert.Throws<FormatException>(() => Re2.Compile(new string('a', 5000)));
+    public void An_expression_has_a_bound()
+    {
+        Assert.Throws<FormatException>(() => Re2.Compile(new string('a', 5000)));
+        Assert.Throws<FormatException>(() => Re2.Compile("((a{1000}){1000}){1000}"));
+        Assert.Matches(Re2.Compile(new string('(', 1500) + 'a' + new string(')', 1500)), "a");
+    }
 
     /// <summary>The rule that could not be told might be the one that refuses, so the next one does not get the request.</summary>
     [Fact]

@@ -31,6 +31,7 @@ public sealed class WaypointDecoderTests
     [InlineData("routes: [{forward: {rewrite: {authority: \"a/b\"}}}]", "rewrite.authority is 'a/b'")]
     [InlineData("routes: [{forward: {rewrite: {prefix: \"/a b\"}}}]", "the path '/a b'")]
     [InlineData("routes: [{redirect: {fullPath: \"/a\\r\\nb\"}}]", "has characters that no request's target may have")]
+    [InlineData("routes: [{fault: {abortGrpcStatus: 4000000000, abortShare: 1}}]", "fault.abort_grpc_status is 4000000000")]
     [InlineData("routes: [{timeout: \"-1s\"}]", "timeout is -1 s")]
     [InlineData("routes: [{retry: {attempts: 1, conditions: [\"often\"]}}]", "retry.conditions holds 'often'")]
     [InlineData("traffic: {ports: [{port: 70000}]}", "traffic.ports.port holds 70000")]
@@ -64,6 +65,49 @@ public sealed class WaypointDecoderTests
         Assert.Throws<MeshConfigException>(() => WaypointDecoder.DecodePolicy("a/b", new Way.Authorization { Action = (Way.Authorization.Types.Action)9 }.ToByteString()));
         Assert.Contains("holds the service x/y", Assert.Throws<MeshConfigException>(
             () => WaypointDecoder.DecodeService("a/b", new Way.Service { Namespace = "x", Hostname = "y" }.ToByteString())).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever comes, the control plane gets a reason and the stream lives on.</summary>
+    [Fact]
+    public void Bytes_that_went_astray_are_refused_with_a_reason_or_taken()
+    {
+        var service = Scene.Message<Way.Service>("""
+            namespace: shop, hostname: "shop.example", bound: true, policies: ["a/b"], subsets: [{name: v1, workloads: ["w"], traffic: {balancer: RANDOM}}],
+            traffic: {pool: {maxConnections: 1, connectTimeout: "1s"}, outliers: {consecutive5xx: 1, maxEjectionPercent: 9}, ports: [{port: 80, traffic: {}}]},
+            routes: [{source: R, ports: [80], matches: [{path: {regex: "/a[b-c]+"}, headers: [{name: x, value: {prefix: y}}], query: [{name: q, value: {exact: z}}]}],
+              forward: {backends: [{service: "a/b", port: 1, weight: 2}], rewrite: {prefix: "/x", authority: h}}, mirrors: [{service: "a/b", share: 5}],
+              timeout: "1s", retry: {attempts: 1, statuses: [503], conditions: ["5xx"]}, fault: {delay: "1s", abortGrpcStatus: 3, abortShare: 1},
+              requestHeaders: {set: [{name: a, value: b}], remove: [c]}}, {redirect: {port: 443, status: 301}}]
+            """).ToByteArray();
+        var policy = Scene.Message<Way.Authorization>("""
+            name: p, rules: [{from: [{ips: [{address: "CgAAAA==", length: 8}], principals: [{suffix: w}]}], to: [{paths: [{template: "/a/{*}/{**}"}], ports: [80]}],
+              when: [{key: "request.headers[a]", values: [{exact: b}]}]}]
+            """).ToByteArray();
+        var random = new Random(99);
+        var (taken, refused) = (0, 0);
+        for (var round = 0; round < 4000; round++)
+        {
+            var bytes = (round % 2 == 0 ? service : policy).ToArray();
+            for (var flips = random.Next(1, 4); flips > 0; flips--)
+            {
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            }
+
+            try
+            {
+                _ = round % 2 == 0
+                    ? (object)WaypointDecoder.DecodeService("shop/shop.example", ByteString.CopyFrom(bytes))
+                    : WaypointDecoder.DecodePolicy("shop/p", ByteString.CopyFrom(bytes));
+                taken++;
+            }
+            catch (MeshConfigException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(taken, 100, 3900);
+        Assert.InRange(refused, 100, 3900);
     }
 
     [Fact]

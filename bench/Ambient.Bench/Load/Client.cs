@@ -61,6 +61,7 @@ internal sealed class Client(EventLoop loop, EventLoop background, Destinations 
                 LoadKind.PingPong => await loop.RunAsync(() => MessageLoad.PingPongAsync(loop, target, request)),
                 LoadKind.Connect => await loop.RunAsync(() => MessageLoad.ConnectAsync(loop, target, request)),
                 LoadKind.Http => await loop.RunAsync(() => HttpLoad.RunAsync(loop, target, request)),
+                LoadKind.Grpc => await loop.RunAsync(() => GrpcLoad.RunAsync(loop, target, request)),
                 LoadKind.Hold or LoadKind.HoldHttp => await _held.OpenAsync(request),
                 LoadKind.Readers => await _readers.StartAsync(request),
                 LoadKind.Release => await ReleaseAsync(),

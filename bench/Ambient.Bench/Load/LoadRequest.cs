@@ -43,6 +43,9 @@ internal static class LoadKind
     /// <summary>HTTP/1.1 requests on connections that stay.</summary>
     public const string Http = "http";
 
+    /// <summary>Unary calls of gRPC.</summary>
+    public const string Grpc = "grpc";
+
     /// <summary>Connect, one byte there and back, close.</summary>
     public const string Connect = "connect";
 

@@ -26,7 +26,7 @@ internal static class Sink
     {
         OpenFileLimit.Raise();
         var loops = Enumerable.Range(0, Environment.ProcessorCount).Select(i => EventLoop.Start($"sink-{i}")).ToList();
-        await Task.WhenAll(loops.Select(loop => loop.RunAsync(() => AcceptAsync(loop))));
+        await Task.WhenAll(loops.SelectMany(loop => new[] { loop.RunAsync(() => AcceptAsync(loop)), loop.RunAsync(() => GrpcSink.AcceptAsync(loop)) }));
     }
 
     private static async Task AcceptAsync(EventLoop loop)

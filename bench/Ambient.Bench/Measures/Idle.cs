@@ -13,7 +13,7 @@ internal static class Idle
     {
         foreach (var subject in subjects.Where(subject => options.TakesPart(subject.Entry, SubjectKind.Pair | SubjectKind.Http | SubjectKind.Way)))
         {
-            var kind = subject.Entry.IsHttp ? LoadKind.HoldHttp : LoadKind.Hold;
+            var kind = subject.Entry.Trial == LoadKind.Http ? LoadKind.HoldHttp : LoadKind.Hold;
             var before = ProcessFigures.Resident(subject.Proxies);
             foreach (var (count, figure) in new[] { (2_000, FigureKind.Idle2000), (8_000, FigureKind.Idle8000) })
             {

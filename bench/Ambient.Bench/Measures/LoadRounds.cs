@@ -40,5 +40,5 @@ internal static class LoadRounds
         }
     }
 
-    private static double WarmUp(LoadShape load, Options options) => load.Kind == LoadKind.Http ? Math.Max(Compiled, options.Seconds) : options.Seconds;
+    private static double WarmUp(LoadShape load, Options options) => load.Kind is LoadKind.Http or LoadKind.Grpc ? Math.Max(Compiled, options.Seconds) : options.Seconds;
 }

@@ -39,6 +39,7 @@ internal sealed record LoadShape(string Name, string Title, string Kind, int Con
             MessageSize = 16 * 1024,
             IsVariety = true,
         },
+        new("grpc64", "gRPC, 8 connections × 8 calls, 128 B there and back", LoadKind.Grpc, 64, SubjectKind.Grpc) { MessageSize = 128 },
         new("connect", "new connections, 8 at a time", LoadKind.Connect, 8, PairsAndHops | SubjectKind.Single),
     ];
 

@@ -2,15 +2,18 @@ using Ambient.Bench.Load;
 
 namespace Ambient.Bench.Subjects;
 
-/// <summary>One reverse proxy of HTTP/1.1 in the client's namespace; the client's requests name it, so nothing is redirected.</summary>
+/// <summary>One reverse proxy of HTTP/1.1, or HTTP/2 for gRPC, in the client's namespace; the client's requests name it, so nothing is redirected.</summary>
 internal abstract class HttpSubject(SubjectEntry entry, Surroundings surroundings) : Subject(entry, surroundings)
 {
     protected const int Port = 8080;
 
     protected override IEnumerable<string> Targets => [$"{ClientAddress}:{Port}"];
 
+    /// <summary>Whether it speaks HTTP/2, for gRPC.</summary>
+    protected bool IsGrpc => Entry.Kind == SubjectKind.Grpc;
+
     /// <summary>Where it sends the requests.</summary>
-    protected string Upstream => $"{ServerAddress}:{Sink.Port}";
+    protected string Upstream => $"{ServerAddress}:{(IsGrpc ? GrpcSink.Port : Sink.Port)}";
 
     protected string File(string name) => Surroundings.File($"{Name}-{name}");
 }
@@ -31,11 +34,11 @@ internal sealed class HaproxyHttpSubject(SubjectEntry entry, Surroundings surrou
                 timeout server 1h
                 timeout http-keep-alive 1h
             frontend in
-                bind :{Port}
+                bind :{Port} {(IsGrpc ? "proto h2" : "")}
                 default_backend out
             backend out
                 http-reuse always
-                server next {Upstream}
+                server next {Upstream} {(IsGrpc ? "proto h2" : "")}
 
             """);
         RunProxy(ClientSpace, "proxy", new Launch("haproxy", ["-db", "-f", File("cfg")], "-v", Port));
@@ -67,11 +70,9 @@ internal sealed class NginxHttpSubject(SubjectEntry entry, Surroundings surround
                     keepalive_requests 1000000000;
                 }
                 server {
-                    listen {{Port}} backlog=4096;
+                    listen {{Port}}{{(IsGrpc ? " http2" : "")}} backlog=4096;
                     location / {
-                        proxy_pass http://next;
-                        proxy_http_version 1.1;
-                        proxy_set_header Connection "";
+                        {{(IsGrpc ? "grpc_pass grpc://next;" : "proxy_pass http://next; proxy_http_version 1.1; proxy_set_header Connection \"\";")}}
                     }
                 }
             }
@@ -87,7 +88,15 @@ internal sealed class WaypointHttpSubject(SubjectEntry entry, Surroundings surro
     protected override Task StartProxiesAsync()
     {
         RunProxy(ClientSpace, "proxy", new Launch(
-            Surroundings.Waypoint, ["reverse-proxy", "--listen", $"0.0.0.0:{Port}", "--upstream", Upstream], "version", Port));
+            Surroundings.Waypoint, ["reverse-proxy", "--listen", $"0.0.0.0:{Port}", "--upstream", Upstream, .. IsGrpc ? ["--http2"] : Array.Empty<string>()], "version", Port));
         return Task.CompletedTask;
     }
+}
+
+/// <summary>No proxy between gRPC's client and its server.</summary>
+internal sealed class DirectGrpcSubject(SubjectEntry entry, Surroundings surroundings) : Subject(entry, surroundings)
+{
+    protected override IEnumerable<string> Targets => [$"{ServerAddress}:{GrpcSink.Port}"];
+
+    protected override Task StartProxiesAsync() => Task.CompletedTask;
 }

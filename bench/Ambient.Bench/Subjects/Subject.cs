@@ -10,6 +10,9 @@ namespace Ambient.Bench.Subjects;
 /// </summary>
 internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) : IAsyncDisposable
 {
+    /// <summary>Connections of the first load; gRPC has eight calls on each.</summary>
+    private const int Trial = 8;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly List<(Process Process, string Log)> _processes = [];
@@ -162,7 +165,7 @@ internal abstract class Subject(SubjectEntry entry, Surroundings surroundings) :
         {
             try
             {
-                await AskAsync(new LoadRequest { Kind = entry.IsHttp ? LoadKind.Http : LoadKind.PingPong, Seconds = 0.05 });
+                await AskAsync(new LoadRequest { Kind = entry.Trial, Connections = Trial, Seconds = 0.05 });
                 return;
             }
             catch (InvalidOperationException) when (watch.Elapsed < Patience)

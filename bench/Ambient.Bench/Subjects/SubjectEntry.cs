@@ -1,3 +1,5 @@
+using Ambient.Bench.Load;
+
 namespace Ambient.Bench.Subjects;
 
 /// <summary>What can be measured, by its name on the command line.</summary>
@@ -25,11 +27,20 @@ internal sealed record SubjectEntry(
         new(10, "haproxy-http", SubjectKind.Http, "one haproxy, HTTP/1.1", (entry, at) => new HaproxyHttpSubject(entry, at)),
         new(11, "nginx-http", SubjectKind.Http, "one nginx, HTTP/1.1", (entry, at) => new NginxHttpSubject(entry, at)),
         new(12, "waypoint-http", SubjectKind.Http, "our waypoint's request path, HTTP/1.1", (entry, at) => new WaypointHttpSubject(entry, at)),
+        new(14, "direct-grpc", SubjectKind.Grpc, "no proxy, gRPC", (entry, at) => new DirectGrpcSubject(entry, at)),
+        new(15, "haproxy-grpc", SubjectKind.Grpc, "one haproxy, gRPC", (entry, at) => new HaproxyHttpSubject(entry, at)),
+        new(16, "nginx-grpc", SubjectKind.Grpc, "one nginx, gRPC", (entry, at) => new NginxHttpSubject(entry, at)),
+        new(17, "waypoint-grpc", SubjectKind.Grpc, "our waypoint's request path, gRPC", (entry, at) => new WaypointHttpSubject(entry, at)),
         new(13, "waypoint", SubjectKind.Way, "node proxy, waypoint, node proxy", (entry, at) => new WaypointSubject(entry, at)),
     ];
 
-    /// <summary>Whether it carries requests of HTTP and nothing else.</summary>
-    public bool IsHttp => Kind is SubjectKind.Http or SubjectKind.Way;
+    /// <summary>What it is tried with until it works.</summary>
+    public string Trial => Kind switch
+    {
+        SubjectKind.Http or SubjectKind.Way => LoadKind.Http,
+        SubjectKind.Grpc => LoadKind.Grpc,
+        _ => LoadKind.PingPong,
+    };
 
     /// <summary>Where a subject comes in tables.</summary>
     public static int Place(string name) => Array.FindIndex(All, entry => entry.Name == name);
@@ -62,4 +73,7 @@ internal enum SubjectKind
 
     /// <summary>Our pair: the mesh without a waypoint.</summary>
     Mesh = 128,
+
+    /// <summary>One reverse proxy of gRPC, plaintext.</summary>
+    Grpc = 256,
 }

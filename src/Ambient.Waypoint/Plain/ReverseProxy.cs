@@ -15,7 +15,7 @@ using Microsoft.Extensions.Logging;
 namespace Ambient.Waypoint.Plain;
 
 /// <summary>
-/// The request path as a plain HTTP/1.1 reverse proxy: a listener instead of tunnels, one service with one endpoint, a route and policies that are
+/// The request path as a plain reverse proxy: a listener instead of tunnels, one service with one endpoint, a route and policies that are
 /// looked at for each request. For comparison with other proxies; it proves nobody's identity.
 /// </summary>
 internal sealed class ReverseProxy(ReverseProxyOptions options, ILoggerFactory loggers, MetricRegistry registry) : IAsyncDisposable
@@ -102,7 +102,7 @@ internal sealed class ReverseProxy(ReverseProxyOptions options, ILoggerFactory l
                 Service = _configuration.Service,
                 Port = ReverseProxyConfiguration.Port,
             },
-            Http.HttpVersion.Http1);
+            options.Http2 ? Http.HttpVersion.Http2 : Http.HttpVersion.Http1);
         await pipe.CloseAsync(_farewellTime);
     }
 }

@@ -4,7 +4,7 @@ using System.Net;
 
 namespace Ambient.Waypoint.Plain;
 
-/// <summary>How the plain reverse proxy runs: <c>--listen IP:PORT --upstream IP:PORT [--threads N] [--access-log]</c>.</summary>
+/// <summary>How the plain reverse proxy runs: <c>--listen IP:PORT --upstream IP:PORT [--threads N] [--http2] [--access-log]</c>.</summary>
 internal sealed record ReverseProxyOptions
 {
     /// <summary>Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.</summary>
@@ -19,6 +19,9 @@ internal sealed record ReverseProxyOptions
     /// <summary>Event loops: one for each core.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>Whether clients speak HTTP/2, from the first byte on, and so the endpoint too.</summary>
+    public bool Http2 { get; init; }
+
     /// <summary>Whether each request is written down.</summary>
     public bool AccessLog { get; init; }
 
@@ -29,6 +32,7 @@ internal sealed record ReverseProxyOptions
         IPEndPoint? upstream = null;
         var threads = Environment.ProcessorCount;
         var log = false;
+        var http2 = false;
         options = null;
         wrong = "";
         for (var index = 0; index < arguments.Length; index++)
@@ -39,16 +43,17 @@ internal sealed record ReverseProxyOptions
                 "--listen" => IPEndPoint.TryParse(value, out listen),
                 "--upstream" => IPEndPoint.TryParse(value, out upstream),
                 "--threads" => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out threads) && threads is > 0 and <= 1024,
+                "--http2" => http2 = true,
                 "--access-log" => log = true,
                 _ => false,
             };
             if (!known)
             {
-                wrong = $"'{name} {value}' is not understood; usage: reverse-proxy --listen IP:PORT --upstream IP:PORT [--threads N] [--access-log]";
+                wrong = $"'{name} {value}' is not understood; usage: reverse-proxy --listen IP:PORT --upstream IP:PORT [--threads N] [--http2] [--access-log]";
                 return false;
             }
 
-            index += name == "--access-log" ? 0 : 1;
+            index += name is "--access-log" or "--http2" ? 0 : 1;
         }
 
         if (listen is null || upstream is null)
@@ -57,7 +62,7 @@ internal sealed record ReverseProxyOptions
             return false;
         }
 
-        options = new ReverseProxyOptions { Listen = listen, Upstream = upstream, Threads = threads, AccessLog = log };
+        options = new ReverseProxyOptions { Listen = listen, Upstream = upstream, Threads = threads, AccessLog = log, Http2 = http2 };
         return true;
     }
 }

@@ -22,10 +22,15 @@ public interface IServerExchange
     /// <summary>Fields after the body, once it has been read to its end; null if there were none. Those of HTTP/1.1 are dropped.</summary>
     FieldList? RequestTrailers { get; }
 
-    /// <summary>The client went away or broke the protocol: whatever is done for it is in vain.</summary>
+    /// <summary>
+    /// The client went away or broke the protocol: whatever is done for it is in vain. In HTTP/1.1 an end of the client's direction counts as
+    /// going away, as it does for Envoy: a client that gives up closes its socket, which looks the same.
+    /// </summary>
     bool IsAborted { get; }
 
-    /// <summary>Called once, on the loop, when <see cref="IsAborted"/> becomes true. Cleared with the exchange.</summary>
+    /// <summary>
+    /// Called once, on the loop, when <see cref="IsAborted"/> becomes true, and at once if it is so already. Cleared with the exchange.
+    /// </summary>
     Action? OnAborted { get; set; }
 
     /// <summary><see cref="Respond"/> was called.</summary>

@@ -138,8 +138,11 @@ internal static class HeadWriter
 
         public void Finish()
         {
-            _output.Advance(_used);
-            _used = 0;
+            if (_used > 0)
+            {
+                _output.Advance(_used);
+                _used = 0;
+            }
         }
 
         private void AddSlowly(scoped ReadOnlySpan<byte> bytes)

@@ -38,6 +38,9 @@ internal sealed class Http1Output(PipeWriter writer) : IValueTaskSource<FlushRes
     /// <summary>The transport takes no more; what is written goes nowhere.</summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>Counts flushes that the transport took after a wait, for those who watch for progress.</summary>
+    public long Progress { get; private set; }
+
     /// <summary>The transport has not taken everything yet.</summary>
     public bool IsFlushing => _isFlushing;
 
@@ -228,6 +231,7 @@ internal sealed class Http1Output(PipeWriter writer) : IValueTaskSource<FlushRes
     private void OnFlushed()
     {
         _isFlushing = false;
+        Progress++;
         TakeResult();
         if (_aside is { WrittenCount: > 0 } aside && !HasFailed)
         {

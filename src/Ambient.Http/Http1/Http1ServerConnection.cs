@@ -26,7 +26,6 @@ public sealed class Http1ServerConnection : IServerConnection
     private bool _isServing;
     private bool _isDraining;
     private bool _isBroken;
-    private bool _isOver;
 
     /// <summary>A connection over this transport, which it closes at its end.</summary>
     public Http1ServerConnection(IDuplexPipe transport, HttpLimits limits, IRequestHandler handler)
@@ -82,27 +81,13 @@ public sealed class Http1ServerConnection : IServerConnection
     /// <inheritdoc/>
     public void Tick(long nowMilliseconds)
     {
-        var isWaiting = !_isServing || _exchange.Body.IsWaiting;
-        var silence = _clock.Tick(nowMilliseconds, isWaiting, _exchange.Body.Progress);
-        if (!isWaiting)
+        var isWaiting = !_isServing || _output.IsFlushing || (_exchange.Body.IsWaiting && !_exchange.IsUpgraded);
+        var silence = _clock.Tick(nowMilliseconds, isWaiting, _exchange.Body.Progress + _output.Progress);
+        if (_output.IsFlushing || _isServing)
         {
-            return;
-        }
-
-        if (_isOver)
-        {
-            if (_output.IsFlushing && silence >= _limits.BodyTimeout.TotalMilliseconds)
+            if (isWaiting && silence >= _limits.BodyTimeout.TotalMilliseconds)
             {
-                Break();
-            }
-        }
-        else if (_isServing)
-        {
-            if (silence >= _limits.BodyTimeout.TotalMilliseconds)
-            {
-                var words = $"no byte of the body for {_limits.BodyTimeout.TotalSeconds} s";
-                _exchange.OnPeerGone(
-                    new HttpException(HttpFault.TimedOut, responseStarted: false, words), new Refusal(RefusalReason.BodyTimeout, words));
+                OnSilence();
             }
         }
         else if (silence >= (_parser.HasStarted ? _limits.HeadTimeout : _limits.IdleTimeout).TotalMilliseconds)
@@ -176,7 +161,6 @@ public sealed class Http1ServerConnection : IServerConnection
         }
         finally
         {
-            _isOver = true;
             _isServing = false;
             _parser.Reset();
             _output.Complete();
@@ -290,6 +274,23 @@ public sealed class Http1ServerConnection : IServerConnection
         HeadWriter.WriteRefusal(_output, refusal.Status);
         _output.FlushSoon();
         _handler.OnRefused(refusal);
+    }
+
+    /// <summary>Neither a byte of the request's body nor room for the response's, for too long.</summary>
+    private void OnSilence()
+    {
+        var words = $"no byte moved for {_limits.BodyTimeout.TotalSeconds} s in the middle of a message";
+        var isStuck = _output.IsFlushing;
+        if (_isServing)
+        {
+            _exchange.OnPeerGone(
+                new HttpException(HttpFault.TimedOut, responseStarted: false, words), isStuck ? null : new Refusal(RefusalReason.BodyTimeout, words));
+        }
+
+        if (isStuck)
+        {
+            Break();
+        }
     }
 
     /// <summary>The client's end, or the transport's, while nobody reads.</summary>

@@ -31,7 +31,19 @@ internal sealed class Http1ServerExchange : IServerExchange, IBodyOwner
 
     public bool IsAborted { get; private set; }
 
-    public Action? OnAborted { get; set; }
+    public Action? OnAborted
+    {
+        get;
+        set
+        {
+            field = value;
+            if (IsAborted && value is not null)
+            {
+                field = null;
+                value();
+            }
+        }
+    }
 
     public bool HasResponded { get; private set; }
 

@@ -29,7 +29,19 @@ internal sealed class Http2ServerExchange : IServerExchange, IStreamObserver
 
     public bool IsAborted { get; private set; }
 
-    public Action? OnAborted { get; set; }
+    public Action? OnAborted
+    {
+        get;
+        set
+        {
+            field = value;
+            if (IsAborted && value is not null)
+            {
+                field = null;
+                value();
+            }
+        }
+    }
 
     public bool HasResponded { get; private set; }
 

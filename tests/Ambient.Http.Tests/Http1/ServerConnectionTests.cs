@@ -180,6 +180,74 @@ public sealed class ServerConnectionTests
     }
 
     [Fact]
+    public void A_client_that_stops_reading_is_given_up()
+    {
+        var aborted = 0;
+        var server = new Served(
+            async exchange =>
+            {
+                exchange.OnAborted = () => aborted++;
+                exchange.Respond(new ResponseHead { Status = 200, HasBody = true }, endStream: false);
+                while (!(await exchange.ResponseBody.FlushAsync()).IsCompleted)
+                {
+                    exchange.ResponseBody.GetMemory(10_000);
+                    exchange.ResponseBody.Advance(10_000);
+                }
+            },
+            new HttpLimits { BodyTimeout = TimeSpan.FromSeconds(3) });
+        server.Transport.Send(Get);
+        for (var now = 0; now <= 2_000; now += 1_000)
+        {
+            server.Connection.Tick(now);
+        }
+
+        Assert.Equal(0, aborted);
+        server.Connection.Tick(4_000);
+        Assert.Equal(1, aborted);
+        Assert.True(server.Running.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void A_client_whose_end_comes_with_its_request_is_gone_for_its_handler_too()
+    {
+        var aborted = 0;
+        var server = new Served(exchange =>
+        {
+            exchange.OnAborted = () => aborted++;
+            Assert.True(exchange.IsAborted);
+            return default;
+        });
+        server.Transport.Send("GET /x HTTP/1.1\r\nHost: a\r\n\r");
+        server.Transport.SendLast("\n");
+        Assert.Equal(1, aborted);
+        Assert.True(server.Running.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void An_upgraded_connection_may_be_silent()
+    {
+        var server = new Served(
+            async exchange =>
+            {
+                exchange.Respond(new ResponseHead { Status = 101 }, endStream: false);
+                await exchange.ResponseBody.WriteTextAsync(await exchange.RequestBody.ReadTextAsync());
+                await exchange.ResponseBody.CompleteAsync();
+            },
+            new HttpLimits { BodyTimeout = TimeSpan.FromSeconds(3), IdleTimeout = TimeSpan.FromSeconds(3) });
+        server.Transport.Send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\n\r\nraw ");
+        for (var now = 0; now <= 20_000; now += 1_000)
+        {
+            server.Connection.Tick(now);
+        }
+
+        server.Transport.Send("bytes");
+        server.Transport.CloseFar();
+        Assert.Equal("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nraw bytes", server.Transport.Received(out var isOver, out var isBroken));
+        Assert.True(isOver);
+        Assert.False(isBroken);
+    }
+
+    [Fact]
     public void A_draining_connection_answers_what_is_under_way_and_ends()
     {
         var goOn = new TaskCompletionSource();

@@ -35,6 +35,13 @@ internal sealed class MemoryTransport
         }
     }
 
+    /// <summary>Sends text and the end in one.</summary>
+    public void SendLast(string text)
+    {
+        _there.Writer.Write(Encoding.Latin1.GetBytes(text));
+        _there.Writer.Complete();
+    }
+
     /// <summary>The far end sends no more.</summary>
     public void CloseFar() => _there.Writer.Complete();
 

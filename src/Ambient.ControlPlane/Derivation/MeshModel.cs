@@ -82,7 +82,7 @@ internal sealed class MeshModel
             .Changed += change => _changes.Attachments[change.Key] = change.New;
         Publish(new Derived<Pod, Address>(_graph, Inputs.Pods, AddressOf));
         Publish(new Derived<EndpointSlice, Address>(_graph, Inputs.EndpointSlices, AddressesOf));
-        Status = new GatewayModel(_graph, Inputs, _slicesByService, forWaypoints.Routes, settings);
+        Status = new GatewayModel(_graph, Inputs, _slicesByService, forWaypoints, settings);
         Status.Gateways.Changed += change => _changes.Gateways[change.Key] = change.New;
         Status.HttpRoutes.Changed += change => _changes.HttpRoutes[change.Key] = change.New;
         Status.GrpcRoutes.Changed += change => _changes.GrpcRoutes[change.Key] = change.New;

@@ -23,13 +23,13 @@ internal sealed class GatewayModel
     private readonly Index<HttpRoute> _httpRoutes;
     private readonly Index<GrpcRoute> _grpcRoutes;
 
-    public GatewayModel(Graph graph, MeshInputs inputs, Index<EndpointSlice> slicesByService, RouteModel routes, MeshSettings settings)
+    public GatewayModel(Graph graph, MeshInputs inputs, Index<EndpointSlice> slicesByService, WaypointModel waypoints, MeshSettings settings)
     {
         _settings = settings;
         _inputs = inputs;
         _slicesByService = slicesByService;
-        _compiled = routes;
-        _routes = new RouteStatuses(inputs.Services, inputs.ServiceEntries.Accepted, inputs.Gateways, inputs.GatewayClasses, inputs.Namespaces);
+        _compiled = waypoints.Routes;
+        _routes = new RouteStatuses(inputs.Services, inputs.ServiceEntries.Accepted, inputs.Gateways, inputs.GatewayClasses, inputs.Namespaces, waypoints.Bindings, waypoints.Hosts);
         _httpRoutes = inputs.HttpRoutes.IndexBy(GatewaysOf);
         _grpcRoutes = inputs.GrpcRoutes.IndexBy(GatewaysOf);
         Gateways = new Derived<Gateway, GatewayState>(graph, inputs.Gateways, StateOf);

@@ -8,7 +8,8 @@ namespace Ambient.ControlPlane.Gateways;
 
 /// <summary>Route → what became of it at each of its parents that we answer for.</summary>
 internal sealed class RouteStatuses(
-    Collection<Service> services, Collection<Accepted<ServiceEntry>> entries, Collection<Gateway> gateways, Collection<GatewayClass> classes, Collection<Namespace> namespaces)
+    Collection<Service> services, Collection<Accepted<ServiceEntry>> entries, Collection<Gateway> gateways, Collection<GatewayClass> classes, Collection<Namespace> namespaces,
+    Collection<HostBinding> bindings, HostLookup hosts)
 {
     private const string GatewayGroup = "gateway.networking.k8s.io";
 
@@ -92,12 +93,10 @@ internal sealed class RouteStatuses(
     private Condition Waypoints(IRoute route, ParentReference parent, Reads reads)
     {
         var ns = parent.Namespace ?? route.Metadata.Namespace;
-        var carried = !IsHost(parent)
-            || LabelsOf(parent, ns, reads)?.Label(Api.Labels.UseWaypoint) is not null
-            || reads.Get(namespaces, ns ?? "")?.Metadata.Label(Api.Labels.UseWaypoint) is not null;
+        var carried = !IsHost(parent) || hosts.OfParent(parent, route, reads).Any(host => reads.Get(bindings, host)?.Waypoint is not null);
         return StatusCondition.True(route, "ResolvedWaypoints", "ResolvedWaypoints", carried
             ? "All waypoints are resolved."
-            : $"Neither {parent.Kind} {ns}/{parent.Name} nor its namespace has the label {Api.Labels.UseWaypoint}: without a waypoint nobody carries the route out.");
+            : $"No waypoint serves {parent.Kind} {ns}/{parent.Name}, and nobody else carries the route out: label it, or its namespace, {Api.Labels.UseWaypoint}.");
     }
 
     /// <summary>Whether a parent stands for hosts.</summary>

@@ -76,6 +76,14 @@ internal static class DeriveCommand
             }
         }
 
+        foreach (var (key, resource) in changes.VirtualServices.Concat(changes.DestinationRules))
+        {
+            if (resource is { Reason: not PolicyAttachment.Accepted })
+            {
+                yield return $"{resource.Source.Kind} {key}: {resource.Message}";
+            }
+        }
+
         foreach (var (key, service) in changes.Bindings)
         {
             if (service?.Binding.Condition is { Holds: false } condition)

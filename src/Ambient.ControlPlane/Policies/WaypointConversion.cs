@@ -2,6 +2,9 @@ using Ambient.Api;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.Mesh.Config;
+using Ambient.Mesh.Http;
+using Google.Protobuf;
 using Proto = Ambient.Api.Waypoints;
 
 namespace Ambient.ControlPlane.Policies;
@@ -32,17 +35,17 @@ internal static class WaypointConversion
 
         var ns = policy.Metadata.Namespace ?? "";
         var action = policy.Spec!.Action is { Length: > 0 } named ? named : "ALLOW";
-        var converted = (policy.Spec.Rules ?? []).SelectMany((rule, index) => WaypointRules.Convert(rule, narrow: action == "ALLOW", ns, $"spec.rules[{index}]")).ToList();
+        var converted = Rules(policy.Spec, action).SelectMany((rule, index) => WaypointRules.Convert(rule, narrow: action == "ALLOW", ns, $"spec.rules[{index}]")).ToList();
         var authorization = new Proto.Authorization
         {
             Name = policy.Metadata.Name,
             Namespace = ns,
             Action = action switch
             {
-                "ALLOW" => Proto.Authorization.Types.Action.Allow,
                 "AUDIT" => Proto.Authorization.Types.Action.Audit,
                 // Whom an extension would have to be asked about is denied, as with Istio where the extension is not configured.
-                _ => Proto.Authorization.Types.Action.Deny,
+                "DENY" or "CUSTOM" => Proto.Authorization.Types.Action.Deny,
+                _ => Proto.Authorization.Types.Action.Allow,
             },
             DryRun = policy.Metadata.Annotation(Annotations.DryRun) == "true",
         };
@@ -53,6 +56,29 @@ internal static class WaypointConversion
             unsupported = unsupported.Append("spec.action: CUSTOM needs an external authorizer, which is not supported: what its rules match is denied. Use ALLOW or DENY");
         }
 
+        if (Refusal(authorization) is { } why)
+        {
+            unsupported = unsupported.Append($"No waypoint takes the policy, so that all is denied that it is attached to: {why}");
+        }
+
         return new TargetedPolicy(authorization, new(targets), new(unsupported.Distinct()));
+    }
+
+    /// <summary>An action that nobody knows allows nothing.</summary>
+    private static IReadOnlyList<AuthorizationRule> Rules(AuthorizationPolicySpec spec, string action) =>
+        action is "ALLOW" or "DENY" or "AUDIT" or "CUSTOM" ? spec.Rules ?? [] : [];
+
+    /// <summary>Why a waypoint would not take a policy; null where it does. What names it is denied then.</summary>
+    private static string? Refusal(Proto.Authorization authorization)
+    {
+        try
+        {
+            WaypointDecoder.DecodePolicy(ResourceKey.Of(authorization.Namespace, authorization.Name), authorization.ToByteString());
+            return null;
+        }
+        catch (MeshConfigException error)
+        {
+            return error.Message;
+        }
     }
 }

@@ -33,13 +33,13 @@ internal sealed class NetworkingConditions
 
     public Collection<NetworkingState> DestinationRules { get; }
 
-    private IReadOnlyList<string>? HostsOf(VirtualService resource) => VirtualServiceCompiler.IsForMesh(resource)
+    private IReadOnlyList<string>? HostsOf(VirtualService resource) => VirtualServiceCompiler.IsForMesh(resource) && resource.Spec?.Hosts is { Count: > 0 }
         ? [.. (resource.Spec?.Hosts ?? []).Select(host => _hosts.FullName(host, resource.Metadata.Namespace ?? ""))]
         : null;
 
     private IReadOnlyList<string> HostsOf(DestinationRule resource) => [_hosts.FullName(resource.Spec?.Host ?? "", resource.Metadata.Namespace ?? "")];
 
-    /// <summary>Nothing is said of a resource that is for gateways alone.</summary>
+    /// <summary>Nothing is said of a resource that is for gateways alone, or for others to delegate to.</summary>
     private IEnumerable<(string, NetworkingState)> StateOf<T>(
         Accepted<T> resource, IReadOnlyList<Condition>? current, IReadOnlyList<RouteProblem>? problems, IReadOnlyList<string>? names, Reads reads)
         where T : class, IResource

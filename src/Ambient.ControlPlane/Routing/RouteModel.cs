@@ -24,7 +24,7 @@ internal sealed class RouteModel
             graph,
             inputs.VirtualServices.Accepted,
             (resource, reads) => resource.Good is { } good && VirtualServiceCompiler.IsForMesh(good)
-                ? [(ResourceKey.Of(good), VirtualServiceCompiler.Compile(good, hosts, reads))]
+                ? [(ResourceKey.Of(good), VirtualServiceCompiler.Compile(good, hosts, inputs.VirtualServices.Accepted, reads))]
                 : []);
         var all = new Union<HostRoutes>(
             new Derived<HttpRoute, HostRoutes>(graph, inputs.HttpRoutes, (route, reads) => ByHost(route, Http, reads)),

@@ -2,6 +2,7 @@ using System.Globalization;
 using Ambient.Api.Kubernetes;
 using Ambient.ControlPlane.Collections;
 using Ambient.ControlPlane.Derivation;
+using Ambient.ControlPlane.Policies;
 using Proto = Ambient.Api.Waypoints;
 
 namespace Ambient.ControlPlane.Routing;
@@ -15,13 +16,20 @@ internal sealed class VirtualServiceCompiler
     private readonly HostLookup _hosts;
     private readonly VirtualService _resource;
     private readonly Reads _reads;
-    private readonly List<RouteProblem> _problems = [];
+    private readonly List<RouteProblem> _problems;
+    private readonly Collection<Accepted<VirtualService>>? _delegates;
 
-    private VirtualServiceCompiler(HostLookup hosts, VirtualService resource, Reads reads) => (_hosts, _resource, _reads) = (hosts, resource, reads);
+    private VirtualServiceCompiler(
+        HostLookup hosts, VirtualService resource, Reads reads, List<RouteProblem> problems, Collection<Accepted<VirtualService>>? delegates) =>
+        (_hosts, _resource, _reads, _problems, _delegates) = (hosts, resource, reads, problems, delegates);
 
     /// <summary>Compiles a resource that is for the proxies of the mesh.</summary>
-    public static CompiledRules Compile(VirtualService resource, HostLookup hosts, Reads reads) =>
-        new VirtualServiceCompiler(hosts, resource, reads).Compile();
+    /// <param name="resource">The resource.</param>
+    /// <param name="hosts">Finds the hosts that it names.</param>
+    /// <param name="all">Those to which it may delegate.</param>
+    /// <param name="reads">What it reads is recorded there.</param>
+    public static CompiledRules Compile(VirtualService resource, HostLookup hosts, Collection<Accepted<VirtualService>> all, Reads reads) =>
+        new VirtualServiceCompiler(hosts, resource, reads, [], all).Compile();
 
     /// <summary>Whether the resource is for the mesh at all, and not for gateways alone.</summary>
     public static bool IsForMesh(VirtualService resource) => IsMesh(resource.Spec?.Gateways);
@@ -43,6 +51,12 @@ internal sealed class VirtualServiceCompiler
     private IEnumerable<Proto.Route> Routes(HttpRule rule, int index)
     {
         var at = string.Create(CultureInfo.InvariantCulture, $"spec.http[{index}]");
+        if (rule.Delegate is { } to && Delegate(to, $"{at}.delegate") is { } target)
+        {
+            var inner = new VirtualServiceCompiler(_hosts, target, _reads, _problems, null);
+            return DelegateRules.Of(rule, target.Spec?.Http).SelectMany((delegated, number) => inner.Routes(delegated, number));
+        }
+
         var common = Common(rule, rule.Name is { Length: > 0 } name ? name : index.ToString(CultureInfo.InvariantCulture), at);
         if (rule.Match is not { Count: > 0 } matches)
         {
@@ -54,6 +68,21 @@ internal sealed class VirtualServiceCompiler
             .Where((match, number) => IsHeld(match, $"{at}.match[{number}]"))
             .Select(match => ForMatch(common, match, rule));
         return readable;
+    }
+
+    /// <summary>The resource whose rules take a rule's place: one without hosts of its own, which does not delegate in its turn.</summary>
+    private VirtualService? Delegate(Api.Kubernetes.Delegate to, string at)
+    {
+        var key = ResourceKey.Of(to.Namespace is { Length: > 0 } other ? other : _resource.Metadata.Namespace, to.Name ?? "");
+        if (_delegates is not null && _reads.Get(_delegates, key)?.Good is { } found && found.Spec?.Hosts is not { Count: > 0 })
+        {
+            return found;
+        }
+
+        _problems.Add(new RouteProblem(RouteProblem.UnsupportedValue, _delegates is null
+            ? $"{at}: who is delegated to cannot delegate again; the rule answers 500."
+            : $"{at}: there is no VirtualService {key} without hosts; the rule answers 500."));
+        return null;
     }
 
     /// <summary>A match on what a waypoint does not know of a client can never hold.</summary>
@@ -167,9 +196,13 @@ internal sealed class VirtualServiceCompiler
         {
             route.Response = new Proto.DirectResponse { Status = (uint)response.Status, Body = BodyOf(response.Body) };
         }
-        else if (rule.Delegate is not null || rule.Rewrite?.UriRegexRewrite is not null)
+        else if (rule.Delegate is not null)
         {
-            Unsupported(rule.Delegate is null ? $"{at}.rewrite.uriRegexRewrite" : $"{at}.delegate", "the rule answers 500", rule.Delegate is null ? "rewrite.uri" : "the rules themselves");
+            return RouteCheck.Failing(route);
+        }
+        else if (rule.Rewrite?.UriRegexRewrite is not null)
+        {
+            Unsupported($"{at}.rewrite.uriRegexRewrite", "the rule answers 500", "rewrite.uri");
             return RouteCheck.Failing(route);
         }
         else

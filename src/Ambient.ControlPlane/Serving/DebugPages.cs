@@ -15,6 +15,7 @@ internal static class DebugPages
     public static PageServer Add(PageServer server, MeshFeed feed, ResourceStore store, DeltaServer streams) => server
         .Get("/version", "the version", context => PageServer.AnswerAsync(context, 200, Version + "\n"))
         .Get("/debug/ambientz", "workloads, services and policies as proxies get them", Local(() => Mesh(feed, store)))
+        .Get("/debug/waypointz", "what each waypoint gets beside that: itself, services, policies", Local(() => Waypoints(store)))
         .Get("/debug/syncz", "what each proxy was sent, and whether it took it", Local(() => Streams(streams)));
 
     private static Func<PageContext, Task> Local(Func<string> page) => context =>
@@ -35,6 +36,27 @@ internal static class DebugPages
         text.Append("],\"policies\":[");
         Append(text, policies);
         return text.Append("]}\n").ToString();
+    }
+
+    private static string Waypoints(ResourceStore store)
+    {
+        var now = store.Current;
+        var all = new (string Type, string Kind, MessageParser Parser)[]
+        {
+            (ResourceTypes.Waypoint, "waypoint", Api.Waypoints.Waypoint.Parser),
+            (ResourceTypes.WaypointService, "services", Api.Waypoints.Service.Parser),
+            (ResourceTypes.WaypointAuthorization, "policies", Api.Waypoints.Authorization.Parser),
+        }.SelectMany(type => now[type.Type].Values.Select(resource => (Waypoint: resource.Scope.Name, type.Kind, Message: type.Parser.ParseFrom(resource.Value))));
+        var text = new StringBuilder("{");
+        foreach (var (waypoint, index) in all.GroupBy(resource => resource.Waypoint).OrderBy(group => group.Key, StringComparer.Ordinal).Select((waypoint, index) => (waypoint, index)))
+        {
+            text.Append(index == 0 ? "\"" : ",\"").Append(waypoint.Key).Append("\":{");
+            text.AppendJoin(',', waypoint.GroupBy(resource => resource.Kind).Select(kind =>
+                $"\"{kind.Key}\":[{string.Join(',', kind.Select(resource => JsonFormatter.Default.Format(resource.Message)).Order(StringComparer.Ordinal))}]"));
+            text.Append('}');
+        }
+
+        return text.Append("}\n").ToString();
     }
 
     private static void Append(StringBuilder text, IEnumerable<IMessage> messages) =>

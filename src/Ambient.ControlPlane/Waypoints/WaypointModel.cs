@@ -59,6 +59,9 @@ internal sealed class WaypointModel
     /// <summary>What DestinationRules have become.</summary>
     public TrafficModel Traffic => _traffic;
 
+    /// <summary>Which waypoint serves which host.</summary>
+    public Collection<HostBinding> Bindings => _bindings;
+
     /// <summary>Finds hosts.</summary>
     public HostLookup Hosts => _lookup;
 

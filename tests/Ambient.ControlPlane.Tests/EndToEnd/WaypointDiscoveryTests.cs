@@ -120,6 +120,17 @@ public sealed class WaypointDiscoveryTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task The_debug_page_shows_what_each_gets()
+    {
+        var (status, body) = await _app.GetAsync(_app.App.MonitoringEndPoint, "/debug/waypointz");
+
+        Assert.Equal(System.Net.HttpStatusCode.OK, status);
+        var page = System.Text.Json.Nodes.JsonNode.Parse(body)!.AsObject();
+        Assert.Equal(["other/egress", "shop/front"], page.Select(entry => entry.Key));
+        Assert.Equal("GET", (string?)page["shop/front"]!["policies"]![0]!["rules"]![0]!["to"]![0]!["methods"]![0]!["exact"]);
+    }
+
     private async Task<GrpcStatus> RefusalAsync(string? token, string ns, string gateway)
     {
         await using var proxy = await ProxyUnderTest.ConnectAsync(_api, _app, token);

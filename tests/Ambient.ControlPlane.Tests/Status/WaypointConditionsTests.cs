@@ -12,7 +12,7 @@ public sealed class WaypointConditionsTests
     [InlineData("hosts: [stray.other.svc.cluster.local]\n  http: [{route: [{destination: {host: web}}]}]", false, "AncestorNotBound", "istio.io/use-waypoint")]
     [InlineData("hosts: [web]\n  http: [{route: [{destination: {host: web}, weight: -1}]}]", false, "Invalid", "spec.http[0].route: a weight is negative")]
     [InlineData("hosts: [web]\n  http: [{route: [{destination: {host: gone}}]}]", true, "PartiallyInvalid", "spec.http[0].route[0].destination.host: there is no service gone.shop.svc.cluster.local")]
-    [InlineData("hosts: [web]\n  http: [{delegate: {name: x}}]", true, "PartiallyInvalid", "spec.http[0].delegate is not supported: the rule answers 500")]
+    [InlineData("hosts: [web]\n  http: [{delegate: {name: x}}]", true, "PartiallyInvalid", "spec.http[0].delegate: there is no VirtualService shop/x without hosts; the rule answers 500")]
     [InlineData("hosts: [web]\n  http: [{match: [{sourceLabels: {a: b}}], route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "spec.http[0].match[0].sourceLabels is not supported: the match never holds")]
     [InlineData("hosts: [web]\n  http: [{corsPolicy: {}, route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "spec.http[0].corsPolicy is not supported")]
     [InlineData("hosts: [web]\n  http: [{headers: {request: {set: {'a b': c}}}, route: [{destination: {host: web}}]}]", true, "PartiallyInvalid", "'a b'")]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ambient.ControlPlane.Derivation;
 using Ambient.ControlPlane.Waypoints;
+using Ambient.Mesh.Http;
 using Google.Protobuf;
 
 namespace Ambient.ControlPlane.Tests.Waypoints;
@@ -20,10 +21,20 @@ public sealed class WaypointResourcesTests
         var model = Cluster.Model(File.ReadAllText(Manifest.Path("waypoint", "cluster.yaml")));
         model.Apply(File.ReadAllText(Manifest.Path("waypoint", folder, "input.yaml")));
 
-        var ours = Written(model.Settle());
+        var changes = model.Settle();
+        var ours = Written(changes);
+        TakenByWaypoints(changes);
 
         var expected = JsonNode.Parse(File.ReadAllText(Manifest.Path("waypoint", folder, "expected.json")))!;
         Assert.True(JsonNode.DeepEquals(expected, ours), $"{folder}: ours is now\n{ours.ToJsonString(Indented)}");
+    }
+
+    /// <summary>A waypoint's own reader takes all of it.</summary>
+    private static void TakenByWaypoints(MeshChanges changes)
+    {
+        Assert.All(changes.WaypointResources.Values, scoped => WaypointDecoder.DecodeWaypoint(scoped!.Name, scoped.Resource.ToByteString()));
+        Assert.All(changes.WaypointServices.Values, scoped => WaypointDecoder.DecodeService(scoped!.Name, scoped.Resource.ToByteString()));
+        Assert.All(changes.WaypointAuthorizations.Values, scoped => WaypointDecoder.DecodePolicy(scoped!.Name, scoped.Resource.ToByteString()));
     }
 
     private static JsonObject Written(MeshChanges changes)

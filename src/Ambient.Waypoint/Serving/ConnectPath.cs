@@ -27,6 +27,7 @@ namespace Ambient.Waypoint.Serving;
 /// </summary>
 internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath tcp, RequestPath requests)
 {
+    /// <summary>Serves a stream and ends it.</summary>
     public async Task ServeAsync(Tunnel tunnel, Http2Stream stream)
     {
         var started = plane.Telemetry.Time.GetTimestamp();
@@ -71,7 +72,7 @@ internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath
         switch (target.Protocol)
         {
             case AppProtocol.Tcp or AppProtocol.Tls:
-                await tcp.ServeAsync(passage, stream, Opening.Unanswered);
+                await ServeBytesAsync(passage, stream, Opening.Unanswered);
                 break;
             case AppProtocol.Unknown:
                 stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
@@ -79,7 +80,7 @@ internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath
                 break;
             default:
                 stream.Respond((int)HttpStatusCode.OK, [], endStream: false);
-                await ServeAsync(passage, stream, await words.VersionAsync(stream));
+                await ServeRequestsAsync(passage, stream, await words.VersionAsync(stream));
                 break;
         }
     }
@@ -89,28 +90,48 @@ internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath
         switch (await words.OfAsync(stream))
         {
             case SniffedProtocol.Http1:
-                await ServeAsync(passage, stream, HttpVersion.Http1);
+                await ServeRequestsAsync(passage, stream, HttpVersion.Http1);
                 break;
             case SniffedProtocol.Http2:
-                await ServeAsync(passage, stream, HttpVersion.Http2);
+                await ServeRequestsAsync(passage, stream, HttpVersion.Http2);
                 break;
             case SniffedProtocol.Undecided:
-                // Perhaps the server speaks first; a client that then turns out to speak HTTP comes back.
-                await ServeAsync(passage, stream, await tcp.ServeAsync(passage, stream, Opening.Silent));
+                // Perhaps the server speaks first.
+                await ServeBytesAsync(passage, stream, Opening.Silent);
                 break;
             default:
-                await tcp.ServeAsync(passage, stream, Opening.Answered);
+                await ServeBytesAsync(passage, stream, Opening.Answered);
                 break;
         }
     }
 
-    private async Task ServeAsync(Passage passage, Http2Stream stream, HttpVersion? version)
+    private async Task ServeBytesAsync(Passage passage, Http2Stream stream, Opening opening)
     {
-        if (version is not { } spoken)
+        if (await tcp.ServeAsync(passage, stream, opening) is { } late)
         {
-            return;
+            await ServeRequestsAsync(passage, stream, late);
+        }
+        else
+        {
+            stream.Dispose();
+        }
+    }
+
+    /// <summary>Serves requests; none if the client went away before it said what it speaks.</summary>
+    private async Task ServeRequestsAsync(Passage passage, Http2Stream stream, HttpVersion? version)
+    {
+        if (version is { } spoken)
+        {
+            await ServeRequestsAsync(passage, stream, spoken);
         }
 
+        // Ended in good order, not by a reset: the last answer may still be on its way.
+        await stream.Output.CompleteAsync();
+        await stream.Input.CompleteAsync();
+    }
+
+    private async Task ServeRequestsAsync(Passage passage, Http2Stream stream, HttpVersion version)
+    {
         var tunnel = passage.Tunnel;
         var known = plane.Mesh.Current.FindWorkload(plane.Configuration.Network, tunnel.RemoteEndPoint.Address);
         await requests.ServeAsync(
@@ -127,7 +148,7 @@ internal sealed class ConnectPath(WaypointPlane plane, FirstWords words, TcpPath
                 Port = passage.Target.Port,
                 MutualTls = true,
             },
-            spoken);
+            version);
     }
 
     /// <summary>

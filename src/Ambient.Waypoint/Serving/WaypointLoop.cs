@@ -1,6 +1,7 @@
 using Ambient.Identity.Tls;
 using Ambient.Hbone;
 using Ambient.Linux;
+using Ambient.Proxy;
 using Ambient.Proxy.Connections;
 using Ambient.Proxy.Sockets;
 using Ambient.Proxy.Tunnels;
@@ -23,6 +24,7 @@ internal sealed class WaypointLoop : IAsyncDisposable
     private readonly FirstWords _words;
     private readonly RequestPath _requests;
     private readonly ConnectPath _path;
+    private readonly TaskSet _serving = new();
     private Task? _running;
 
     private WaypointLoop(WaypointPlane plane, EventLoop loop, ProxySockets sockets, TcpSocket listener)
@@ -42,7 +44,7 @@ internal sealed class WaypointLoop : IAsyncDisposable
             listener,
             ContextAsync,
             new TunnelServerOptions(plane.Limits.Server, plane.Budget, TunnelSettings.HandshakeTimeout, change => socketsOpen.Add(change)),
-            ServeAsync,
+            (tunnel, stream) => _serving.Add(ServeAsync(tunnel, stream)),
             Report);
     }
 
@@ -75,6 +77,7 @@ internal sealed class WaypointLoop : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await (_running ?? Task.CompletedTask);
+        await _serving.WhenEmptyAsync();
         _words.Dispose();
         await _requests.DisposeAsync();
         await Connections.DisposeAsync();
@@ -96,6 +99,7 @@ internal sealed class WaypointLoop : IAsyncDisposable
         catch (Exception failure)
         {
             Log.ServingFailed(_plane.Logger, failure);
+            stream.Dispose();
         }
     }
 

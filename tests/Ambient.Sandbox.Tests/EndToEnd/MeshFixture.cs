@@ -9,6 +9,7 @@ namespace Ambient.Sandbox.Tests.EndToEnd;
 public sealed class MeshFixture : IAsyncLifetime
 {
     private SandboxHost? _host;
+    private Task<WaypointScene>? _waypoint;
 
     internal SandboxConnection Sandbox => _host!.Connection;
 
@@ -31,6 +32,9 @@ public sealed class MeshFixture : IAsyncLifetime
             Assert.Empty(Leftovers.Find(_host.Id));
         }
     }
+
+    /// <summary>A namespace behind a waypoint; deployed when the first test asks for it. The tests of the collection run one after the other.</summary>
+    internal Task<WaypointScene> WaypointAsync() => _waypoint ??= WaypointScene.DeployAsync(this);
 
     /// <summary>Runs kubectl as the administrator.</summary>
     internal Task<CommandResult> KubectlAsync(string? input, params string[] arguments) =>

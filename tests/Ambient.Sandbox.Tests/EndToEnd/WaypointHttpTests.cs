@@ -2,46 +2,52 @@ namespace Ambient.Sandbox.Tests.EndToEnd;
 
 /// <summary>Requests through a waypoint, on real processes: whoever is addressed, its policies and its routes.</summary>
 [Collection(MeshCollection.Name)]
-public sealed class WaypointHttpTests(WaypointScene scene) : IClassFixture<WaypointScene>
+public sealed class WaypointHttpTests(MeshFixture mesh) : IAsyncLifetime
 {
+    private WaypointScene _scene = null!; // by InitializeAsync
+
+    public async Task InitializeAsync() => _scene = await mesh.WaypointAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
     [Theory]
     [InlineData("service, declared HTTP", 80)]
     [InlineData("service, nothing declared", 7080)]
     [InlineData("pod", 8080)]
     public async Task Requests_to_service_and_pod_pass_the_waypoint_with_the_callers_identity(string addressed, int port)
     {
-        var host = addressed == "pod" ? (await scene.PodAsync("server-v1")).Status!.PodIP! : "server-v1.gated";
-        var gate = Assert.Single(await scene.GatePodsAsync());
+        var host = addressed == "pod" ? (await _scene.PodAsync("server-v1")).Status!.PodIP! : "server-v1.gated";
+        var gate = Assert.Single(await _scene.GatePodsAsync());
         var path = $"/{Guid.NewGuid():n}";
-        var (status, answer) = await scene.AskAsync("friend", $"http://{host}:{port}{path}?q=1", "--data", "body");
+        var (status, answer) = await _scene.AskAsync("friend", $"http://{host}:{port}{path}?q=1", "--data", "body");
         Assert.Equal(200, status);
         Assert.StartsWith(gate.Status!.PodIP + ":", answer!.Peer, StringComparison.Ordinal);
         Assert.Equal(("POST", path + "?q=1", "body"), (answer.Method, answer.Path, answer.Body));
         Assert.Contains("traceparent", answer.Headers.Keys);
-        await scene.GateLineAsync(path, "sa/friend");
-        Assert.Contains("istio_requests_total{", await scene.GateMetricsAsync(gate), StringComparison.Ordinal);
+        await _scene.GateLineAsync(path, "sa/friend");
+        Assert.Contains("istio_requests_total{", await _scene.GateMetricsAsync(gate), StringComparison.Ordinal);
     }
 
     /// <summary>A client that is slow to begin is judged like any other: it does not pass as bytes.</summary>
     [Fact]
     public async Task A_request_that_comes_late_on_an_undeclared_port_is_a_request()
     {
-        var pod = await scene.PodAsync("friend");
+        var pod = await _scene.PodAsync("friend");
         var path = $"/{Guid.NewGuid():n}";
-        var answer = await scene.Mesh.ExecAsync(WaypointScene.Namespace, pod.Metadata.Name, null,
-            $"(sleep 0.3; printf 'GET {path} HTTP/1.1\\r\\nHost: server\\r\\nConnection: close\\r\\n\\r\\n') | timeout 5 bash -c 'exec 3<>/dev/tcp/server-v1.gated.svc.cluster.local/7080; cat >&3; cat <&3'");
+        var answer = await _scene.Mesh.ExecAsync(WaypointScene.Namespace, pod.Metadata.Name, null,
+            $"timeout 10 bash -c 'exec 3<>/dev/tcp/server-v1.gated/7080; sleep 0.3; printf \"GET {path} HTTP/1.1\\r\\nHost: server\\r\\nConnection: close\\r\\n\\r\\n\" >&3; cat <&3'");
         Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
-        await scene.GateLineAsync(path);
+        await _scene.GateLineAsync(path);
     }
 
     [Fact]
     public async Task A_policy_denies_a_method_by_its_name_and_nothing_else()
     {
-        var caller = await scene.PodAsync("friend");
-        Assert.Equal(200, (await scene.AskAsync("friend", "http://server.gated/thing", "-X", "DELETE")).Status);
+        var caller = await _scene.PodAsync("friend");
+        Assert.Equal(200, (await _scene.AskAsync("friend", "http://server.gated/thing", "-X", "DELETE")).Status);
         try
         {
-            await scene.Mesh.KubectlOkAsync("""
+            await _scene.Mesh.KubectlOkAsync("""
                 apiVersion: security.istio.io/v1
                 kind: AuthorizationPolicy
                 metadata: {name: no-delete, namespace: gated}
@@ -51,15 +57,15 @@ public sealed class WaypointHttpTests(WaypointScene scene) : IClassFixture<Waypo
                   rules:
                     - to: [{operation: {methods: [DELETE]}}]
                 """, "apply", "-f", "-");
-            await Wait.ForAsync(async () => (await scene.AskAsync("friend", "http://server.gated/thing", "-X", "DELETE")).Status == 403, TimeSpan.FromSeconds(3), "DELETE to be denied");
-            Assert.Equal(200, (await scene.AskAsync("friend", "http://server.gated/thing")).Status);
-            Assert.Equal(200, (await scene.AskAsync("friend", "http://server-v1.gated/thing", "-X", "DELETE")).Status);
-            Assert.Contains("gated/no-delete", await scene.GateLineAsync("DELETE", "403"), StringComparison.Ordinal);
-            Assert.Contains("response_code=\"403\"", await scene.GateMetricsAsync((await scene.GatePodsAsync())[0]), StringComparison.Ordinal);
+            await Wait.ForAsync(async () => (await _scene.AskAsync("friend", "http://server.gated/thing", "-X", "DELETE")).Status == 403, TimeSpan.FromSeconds(3), "DELETE to be denied");
+            Assert.Equal(200, (await _scene.AskAsync("friend", "http://server.gated/thing")).Status);
+            Assert.Equal(200, (await _scene.AskAsync("friend", "http://server-v1.gated/thing", "-X", "DELETE")).Status);
+            Assert.Contains("gated/no-delete", await _scene.GateLineAsync("DELETE", "403"), StringComparison.Ordinal);
+            Assert.Contains("response_code=\"403\"", await _scene.GateMetricsAsync((await _scene.GatePodsAsync())[0]), StringComparison.Ordinal);
         }
         finally
         {
-            await scene.Mesh.KubectlOkAsync(null, "delete", "authorizationpolicy", "-n", WaypointScene.Namespace, "no-delete");
+            await _scene.Mesh.KubectlOkAsync(null, "delete", "authorizationpolicy", "-n", WaypointScene.Namespace, "no-delete");
         }
     }
 
@@ -68,7 +74,7 @@ public sealed class WaypointHttpTests(WaypointScene scene) : IClassFixture<Waypo
     {
         try
         {
-            await scene.Mesh.KubectlOkAsync("""
+            await _scene.Mesh.KubectlOkAsync("""
                 apiVersion: gateway.networking.k8s.io/v1
                 kind: HTTPRoute
                 metadata: {name: split, namespace: gated}
@@ -79,13 +85,13 @@ public sealed class WaypointHttpTests(WaypointScene scene) : IClassFixture<Waypo
                         - {name: server-v1, port: 80, weight: 90}
                         - {name: server-v2, port: 80, weight: 10}
                 """, "apply", "-f", "-");
-            var pod = await scene.PodAsync("friend");
-            var names = new[] { (await scene.PodAsync("server-v1")).Metadata.Name, (await scene.PodAsync("server-v2")).Metadata.Name };
+            var pod = await _scene.PodAsync("friend");
+            var names = new[] { (await _scene.PodAsync("server-v1")).Metadata.Name, (await _scene.PodAsync("server-v2")).Metadata.Name };
             var counts = new int[2];
             await Wait.ForAsync(async () =>
             {
                 // 200 requests on one connection: of 10 % at least 5 and at most 45 with all but one in a million.
-                var output = await scene.Mesh.ExecAsync(WaypointScene.Namespace, pod.Metadata.Name, null, "curl -s --max-time 20 'http://server.gated/[1-200]'");
+                var output = await _scene.Mesh.ExecAsync(WaypointScene.Namespace, pod.Metadata.Name, null, "curl -s --max-time 20 'http://server.gated/[1-200]'");
                 counts = [.. names.Select(name => output.Split($"\"pod\":\"{name}\"").Length - 1)];
                 return counts.Sum() == 200 && counts[1] is >= 5 and <= 45;
             }, TimeSpan.FromSeconds(15), "the split");
@@ -93,7 +99,7 @@ public sealed class WaypointHttpTests(WaypointScene scene) : IClassFixture<Waypo
         }
         finally
         {
-            await scene.Mesh.KubectlOkAsync(null, "delete", "httproute", "-n", WaypointScene.Namespace, "split");
+            await _scene.Mesh.KubectlOkAsync(null, "delete", "httproute", "-n", WaypointScene.Namespace, "split");
         }
     }
 }

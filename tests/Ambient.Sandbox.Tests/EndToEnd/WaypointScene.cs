@@ -10,7 +10,7 @@ namespace Ambient.Sandbox.Tests.EndToEnd;
 /// A namespace whose services and pods stand behind a waypoint: callers <c>friend</c> and <c>foe</c>, a server in two versions. Whatever the server
 /// sees comes from the waypoint.
 /// </summary>
-public sealed class WaypointScene(MeshFixture mesh) : IAsyncLifetime
+internal sealed class WaypointScene
 {
     public const string Namespace = "gated";
 
@@ -77,9 +77,11 @@ public sealed class WaypointScene(MeshFixture mesh) : IAsyncLifetime
             - {name: other, port: 7090, targetPort: 9090}
         """;
 
-    internal MeshFixture Mesh => mesh;
+    private WaypointScene(MeshFixture mesh) => Mesh = mesh;
 
-    public async Task InitializeAsync()
+    internal MeshFixture Mesh { get; }
+
+    public static async Task<WaypointScene> DeployAsync(MeshFixture mesh)
     {
         await mesh.KubectlOkAsync(Manifest, "apply", "-f", "-");
         var parts = new List<string>
@@ -95,40 +97,40 @@ public sealed class WaypointScene(MeshFixture mesh) : IAsyncLifetime
 
         await mesh.KubectlOkAsync(string.Join("\n---\n", parts), "apply", "-f", "-");
         await mesh.Sandbox.ReadyAsync(Namespace, TimeSpan.FromSeconds(45), default);
-        await GateIsReadyAsync("gate", 1);
+        var scene = new WaypointScene(mesh);
+        await scene.GateIsReadyAsync("gate", 1);
+        return scene;
     }
-
-    public async Task DisposeAsync() => await mesh.KubectlOkAsync(null, "delete", "namespace", Namespace, "--wait=false");
 
     /// <summary>Waits until a Gateway is programmed and so many of its pods are ready.</summary>
     internal async Task GateIsReadyAsync(string gate, int pods)
     {
         await Wait.ForAsync(async () => (await GatePodsAsync(gate)).Count == pods, TimeSpan.FromSeconds(40), $"{pods} ready pods of {gate}");
-        await mesh.KubectlOkAsync(null, "wait", "-n", Namespace, $"gateway/{gate}", "--for=condition=Programmed", "--timeout=10s");
+        await Mesh.KubectlOkAsync(null, "wait", "-n", Namespace, $"gateway/{gate}", "--for=condition=Programmed", "--timeout=10s");
     }
 
     /// <summary>The pods of a waypoint that are ready and stay.</summary>
     internal async Task<IReadOnlyList<Pod>> GatePodsAsync(string gate = "gate") =>
-        [.. (await mesh.Client.ListAsync(ResourceKinds.Pods, Namespace, new ListOptions { LabelSelector = $"gateway.networking.k8s.io/gateway-name={gate}" })).Items
+        [.. (await Mesh.Client.ListAsync(ResourceKinds.Pods, Namespace, new ListOptions { LabelSelector = $"gateway.networking.k8s.io/gateway-name={gate}" })).Items
             .Where(pod => pod.Metadata.DeletionTimestamp is null && pod.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true)];
 
     /// <summary>The pod of an application.</summary>
     internal async Task<Pod> PodAsync(string name) =>
-        (await mesh.Client.ListAsync(ResourceKinds.Pods, Namespace, new ListOptions { LabelSelector = $"name={name}" })).Items
+        (await Mesh.Client.ListAsync(ResourceKinds.Pods, Namespace, new ListOptions { LabelSelector = $"name={name}" })).Items
             .First(pod => pod.Metadata.DeletionTimestamp is null && pod.Status?.PodIP is not null);
 
     /// <summary>The network namespace of an application's pod.</summary>
     internal async Task<string> SpaceAsync(string name)
     {
         var pod = await PodAsync(name);
-        return Names.NamespacePath(Names.Pod(mesh.Sandbox.Id, Namespace, pod.Metadata.Name, pod.Metadata.Uid!));
+        return Names.NamespacePath(Names.Pod(Mesh.Sandbox.Id, Namespace, pod.Metadata.Name, pod.Metadata.Uid!));
     }
 
     /// <summary>Asks for something by HTTP, on a connection of its own; null where no answer came.</summary>
     internal async Task<(int Status, EchoAnswer? Answer)> AskAsync(string from, string url, params string[] options)
     {
         var pod = await PodAsync(from);
-        var result = await PodExec.CaptureAsync(mesh.Sandbox.Id, mesh.Client, Namespace, pod.Metadata.Name,
+        var result = await PodExec.CaptureAsync(Mesh.Sandbox.Id, Mesh.Client, Namespace, pod.Metadata.Name,
             ["curl", "--silent", "--max-time", "10", "--noproxy", "*", "--write-out", "\n%{http_code}", .. options, url], default);
         var at = result.Output.LastIndexOf('\n');
         var status = int.Parse(result.Output[(at + 1)..], System.Globalization.CultureInfo.InvariantCulture);
@@ -139,7 +141,7 @@ public sealed class WaypointScene(MeshFixture mesh) : IAsyncLifetime
     internal async Task<IReadOnlyList<string>> GateLogAsync(string gate = "gate")
     {
         var lines = new List<string>();
-        foreach (var file in Directory.GetFiles(mesh.Sandbox.LogFolder, $"{Namespace}_{gate}-*.log"))
+        foreach (var file in Directory.GetFiles(Mesh.Sandbox.LogFolder, $"{Namespace}_{gate}-*.log"))
         {
             lines.AddRange(await File.ReadAllLinesAsync(file));
         }
@@ -161,7 +163,7 @@ public sealed class WaypointScene(MeshFixture mesh) : IAsyncLifetime
     internal async Task<string> GateMetricsAsync(Pod pod)
     {
         var caller = await PodAsync("friend");
-        return await mesh.ExecAsync(Namespace, caller.Metadata.Name, null, $"curl -s --max-time 5 http://{pod.Status!.PodIP}:15020/metrics");
+        return await Mesh.ExecAsync(Namespace, caller.Metadata.Name, null, $"curl -s --max-time 5 http://{pod.Status!.PodIP}:15020/metrics");
     }
 
     private static string Deployment(string name, string app, string version, string node) => Application

@@ -206,7 +206,7 @@ internal sealed partial class RequestPath
             request.EndTry();
             if (request.Failure is not null)
             {
-                request.Upstream!.Observe(request.Endpoint!, 0, Loop.NowMilliseconds);
+                Observe(request, 0);
             }
 
             Ended(request);
@@ -303,10 +303,19 @@ internal sealed partial class RequestPath
         request.Connection = null;
         if (request.Interrupted != Interruption.ClientGone)
         {
-            request.Upstream!.Observe(request.Endpoint!, status, Loop.NowMilliseconds);
+            Observe(request, status);
         }
 
         Ended(request);
+    }
+
+    private void Observe(RequestState request, int status)
+    {
+        var upstream = request.Upstream!;
+        if (upstream.Observe(request.Endpoint!, status, Loop.NowMilliseconds))
+        {
+            Plane.Telemetry.Ejections.With(upstream.ToString()).Add();
+        }
     }
 
     private static void Ended(RequestState request)

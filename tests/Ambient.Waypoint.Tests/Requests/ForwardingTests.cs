@@ -196,14 +196,12 @@ public sealed class ForwardingTests : RequestFixture
     [Fact]
     public async Task An_early_answer_reaches_a_client_that_is_still_sending()
     {
-        var server = Own(new RawServer((_, _) => Task.FromResult(false)));
         var early = Own(new EarlyServer());
         Serve(endpoints: early.Address);
         await using var client = await RawClient.ConnectAsync(Address);
         await client.SendAsync("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 100000000\r\n\r\n" + new string('x', 1000));
         Assert.Equal(413, StatusOf(await client.ReadAnswerAsync()));
         Assert.Contains("status=413", Assert.Single(await LogAsync()));
-        Assert.Empty(server.Requests);
     }
 
     [Fact]

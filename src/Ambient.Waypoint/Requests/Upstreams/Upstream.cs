@@ -103,13 +103,12 @@ internal sealed class Upstream(UpstreamKey key, int loops)
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="status">Its answer's status; 0 if none came.</param>
     /// <param name="now">In milliseconds of the loops' clock.</param>
-    public void Observe(UpstreamEndpoint endpoint, int status, long now)
+    /// <returns>Whether it is left out for it.</returns>
+    public bool Observe(UpstreamEndpoint endpoint, int status, long now)
     {
-        if (Policy.Outliers is { } outliers
-            && endpoint.Health.Count(outliers, failed: status is 0 or >= 500, gatewayFailed: status is 0 or 502 or 503 or 504))
-        {
-            Eject(endpoint, outliers, now);
-        }
+        return Policy.Outliers is { } outliers
+            && endpoint.Health.Count(outliers, failed: status is 0 or >= 500, gatewayFailed: status is 0 or 502 or 503 or 504)
+            && Eject(endpoint, outliers, now);
     }
 
     /// <summary>Random ones, so that a choice costs the same however many there are.</summary>
@@ -197,7 +196,7 @@ internal sealed class Upstream(UpstreamKey key, int loops)
         }
     }
 
-    private void Eject(UpstreamEndpoint endpoint, OutlierDetection outliers, long now)
+    private bool Eject(UpstreamEndpoint endpoint, OutlierDetection outliers, long now)
     {
         lock (_building)
         {
@@ -205,10 +204,11 @@ internal sealed class Upstream(UpstreamKey key, int loops)
             var ejected = all.Count(other => other.Health.IsEjected(now));
             if (endpoint.Health.IsEjected(now) || (ejected > 0 && (ejected + 1) * 100 > outliers.MaxEjectionPercent * all.Length))
             {
-                return; // so many may be left out and no more; the first always may
+                return false; // so many may be left out and no more; the first always may
             }
 
             endpoint.Health.Eject(outliers, now);
+            return true;
         }
     }
 

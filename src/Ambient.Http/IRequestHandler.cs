@@ -5,7 +5,9 @@ public interface IRequestHandler
 {
     /// <summary>
     /// Answers a request. When it returns the exchange is over: what is not complete then is aborted. It is not expected to throw; an exception
-    /// aborts the exchange and fails the connection's task. It has to complete on the loop.
+    /// aborts the exchange and fails the connection's task. Its method has to be one of
+    /// <see cref="System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder"/>, or not async: its continuation then runs inline on the loop,
+    /// where it has to complete; the connection fails loudly otherwise.
     /// </summary>
     ValueTask HandleAsync(IServerExchange exchange);
 

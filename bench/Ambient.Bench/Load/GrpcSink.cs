@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Ambient.Hbone;
 using Ambient.Http;
 using Ambient.Http.Fields;
@@ -40,6 +41,7 @@ internal sealed class GrpcSink : IRequestHandler
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask HandleAsync(IServerExchange exchange)
     {
         var (from, to) = (exchange.RequestBody, exchange.ResponseBody);

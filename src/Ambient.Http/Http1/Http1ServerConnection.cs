@@ -127,6 +127,7 @@ public sealed class Http1ServerConnection : IServerConnection
 
     private async Task ServeAsync()
     {
+        var context = SynchronizationContext.Current;
         try
         {
             while (!_isBroken)
@@ -141,7 +142,8 @@ public sealed class Http1ServerConnection : IServerConnection
                 if (outcome == ParseOutcome.Done)
                 {
                     StartExchange();
-                    await _handler.HandleAsync(_exchange);
+                    await _handler.HandleAsync(_exchange).ConfigureAwait(false);
+                    HandlerLoop.Check(context);
                     if (!MayFollow() || (!_exchange.Body.HasEnded && !await DrainBodyAsync()))
                     {
                         break;

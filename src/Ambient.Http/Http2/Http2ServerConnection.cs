@@ -99,9 +99,11 @@ public sealed class Http2ServerConnection : IServerConnection
 
     private async Task HandleAsync(Http2ServerExchange exchange)
     {
+        var context = SynchronizationContext.Current;
         try
         {
-            await _handler.HandleAsync(exchange);
+            await _handler.HandleAsync(exchange).ConfigureAwait(false);
+            HandlerLoop.Check(context);
         }
         catch (Exception exception)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Ambient.Hbone;
 using Ambient.Http.Http1;
 using Ambient.Http.Http2;
@@ -42,6 +43,7 @@ internal sealed class Edge : IRequestHandler, IAsyncDisposable
     /// <summary>Connections to the origin that were made.</summary>
     public int Dials { get; private set; }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask HandleAsync(IServerExchange exchange)
     {
         var upstream = await ConnectAsync();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Ambient.Http.Http1;
 using Ambient.Http.Tests.Support;
@@ -15,6 +16,7 @@ internal sealed class RecordedEdge(RecordedServer server) : IRequestHandler
     /// <summary>Paths that decisions were made about.</summary>
     public List<string> Paths { get; } = [];
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask HandleAsync(IServerExchange exchange)
     {
         var path = exchange.Request.Path;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Ambient.Http.Tests.Support;
 
 /// <summary>A handler made of a function, which keeps what was refused.</summary>
@@ -5,7 +7,8 @@ internal sealed class TestHandler(Func<IServerExchange, ValueTask> handle) : IRe
 {
     public List<Refusal> Refusals { get; } = [];
 
-    public ValueTask HandleAsync(IServerExchange exchange) => handle(exchange);
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask HandleAsync(IServerExchange exchange) => await handle(exchange);
 
     public void OnRefused(in Refusal refusal) => Refusals.Add(refusal);
 }

@@ -72,9 +72,17 @@ internal sealed class NetworkingConditions
         var bound = hosts.Where(host => reads.Get(_bindings, host.Key)?.Waypoint is not null).ToList();
         return (bound.Count, problems.Count) switch
         {
-            (0, _) => (false, Waypoints.PolicyAttachment.NotBound, $"No waypoint serves {string.Join(", ", hosts.Select(host => host.Key))}, and nobody else carries it out: label the service {Api.Labels.UseWaypoint}."),
-            (_, 0) => (true, Waypoints.PolicyAttachment.Accepted, $"In force at the waypoints of {string.Join(", ", bound.Select(host => host.Key))}."),
+            (0, _) => (false, Waypoints.PolicyAttachment.NotBound, $"No waypoint serves {Some(hosts)}, and nobody else carries it out: label the service {Api.Labels.UseWaypoint}."),
+            (_, 0) => (true, Waypoints.PolicyAttachment.Accepted, $"In force at the waypoints of {Some(bound)}."),
             _ => (true, Waypoints.PolicyAttachment.PartiallyInvalid, string.Join(" ", problems.Select(problem => problem.Message))),
         };
+    }
+
+    /// <summary>A star may mean every host of the mesh: then a few stand for all.</summary>
+    private static string Some(IReadOnlyList<MeshHost> hosts)
+    {
+        const int Few = 3;
+        var names = string.Join(", ", hosts.Take(Few).Select(host => host.Key));
+        return hosts.Count > Few ? $"{names} and others" : names;
     }
 }

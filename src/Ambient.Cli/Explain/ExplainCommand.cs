@@ -42,7 +42,8 @@ internal static class ExplainCommand
             return parsed.GetValue(files) is { Length: > 0 } manifests
                 ? Guard.RunAsync(async () =>
                 {
-                    await using var mesh = await OfflineMesh.DeriveAsync([.. manifests.SelectMany(Load)], cluster.NamespaceOf(parsed) ?? "default", Console.Error, ct);
+                    var accepted = await ManifestCheck.RunAsync([.. manifests.SelectMany(Load)], Console.Error, ct);
+                    await using var mesh = await OfflineMesh.DeriveAsync(accepted, cluster.NamespaceOf(parsed) ?? "default", Console.Error, ct);
                     return await ExplainAsync(mesh);
                 })
                 : cluster.RunAsync(parsed, async client =>

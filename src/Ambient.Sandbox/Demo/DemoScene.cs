@@ -20,7 +20,7 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     /// <summary>On which node each part runs, so that the calls of the demo cross the link between nodes.</summary>
     private static readonly Dictionary<string, string> Placement = new()
     {
-        ["web"] = "node-1", ["catalog"] = "node-2", ["ledger"] = "node-1", ["stranger"] = "node-2",
+        ["web"] = "node-1", ["catalog"] = "node-2", ["ledger"] = "node-1", ["stranger"] = "node-2", ["reviews-v1"] = "node-2", ["reviews-v2"] = "node-1",
     };
 
     private readonly AddressPlan _plan = new(sandbox.Slot);
@@ -30,11 +30,11 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     public Actor Ledger { get; private set; } = new("", "", "", "");
     public Actor Stranger { get; private set; } = new("", "", "", "");
 
-    /// <summary>The sample's manifests, each deployment bound to its node.</summary>
-    public static IReadOnlyList<JsonObject> Manifests()
+    /// <summary>Manifests of the sample, each deployment bound to its node.</summary>
+    public static IReadOnlyList<JsonObject> Manifests(params string[] files)
     {
         var manifests = new List<JsonObject>();
-        foreach (var name in new[] { "shop.yaml", "stranger.yaml" })
+        foreach (var name in files)
         {
             using var stream = typeof(DemoScene).Assembly.GetManifestResourceStream("Ambient.Sandbox.Samples." + name)!;
             using var reader = new StreamReader(stream);
@@ -53,7 +53,7 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     /// <summary>Deploys the sample and waits until it is ready and, where it is in the mesh, captured.</summary>
     public async Task DeployAsync(CancellationToken ct)
     {
-        await sandbox.ApplyAsync(Manifests(), TimeSpan.FromSeconds(45), ct);
+        await sandbox.ApplyAsync(Manifests("shop.yaml", "stranger.yaml"), TimeSpan.FromSeconds(45), ct);
         await LookAsync(ct);
     }
 
@@ -114,12 +114,16 @@ internal sealed class DemoScene(SandboxConnection sandbox)
         return lines;
     }
 
-    /// <summary>Waits until the access logs hold a line, at most five seconds: they are written when a connection ends.</summary>
-    public async Task<AccessLine?> WaitForLineAsync(Func<AccessLine, bool> wanted, CancellationToken ct)
+    /// <summary>Waits until the ztunnels' access logs hold a line, at most five seconds: they are written when a connection ends.</summary>
+    public Task<AccessLine?> WaitForLineAsync(Func<AccessLine, bool> wanted, CancellationToken ct) => WaitForLineAsync(AccessLinesAsync, wanted, ct);
+
+    /// <summary>Waits until some access logs hold a line, at most five seconds.</summary>
+    public static async Task<AccessLine?> WaitForLineAsync(
+        Func<CancellationToken, Task<IReadOnlyList<AccessLine>>> read, Func<AccessLine, bool> wanted, CancellationToken ct)
     {
         for (var attempt = 0; attempt < 50; attempt++)
         {
-            if ((await AccessLinesAsync(ct)).LastOrDefault(wanted) is { } line)
+            if ((await read(ct)).LastOrDefault(wanted) is { } line)
             {
                 return line;
             }

@@ -10,9 +10,11 @@ internal static partial class MetricSums
     /// <param name="exposition">The text.</param>
     /// <param name="metric">The sample's name.</param>
     /// <param name="reporter">Wanted value of the label <c>reporter</c>.</param>
-    public static long Sum(string exposition, string metric, string reporter) =>
+    /// <param name="labels">Further wanted labels, each <c>name="value"</c>.</param>
+    public static long Sum(string exposition, string metric, string reporter, params string[] labels) =>
         Sample().Matches(exposition)
-            .Where(match => match.Groups["name"].Value == metric && match.Groups["labels"].Value.Contains($"reporter=\"{reporter}\"", StringComparison.Ordinal))
+            .Where(match => match.Groups["name"].Value == metric
+                && labels.Append($"reporter=\"{reporter}\"").All(label => match.Groups["labels"].Value.Contains(label, StringComparison.Ordinal)))
             .Sum(match => (long)double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
 
     [GeneratedRegex(@"^(?<name>[a-z_:]+)\{(?<labels>.*)\} (?<value>[0-9.eE+-]+)", RegexOptions.Multiline)]

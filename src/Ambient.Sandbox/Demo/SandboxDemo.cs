@@ -36,13 +36,16 @@ public sealed class SandboxDemo
         SandboxConnection sandbox, long started, Action<string> progress, Action<DemoStep> show, CancellationToken ct)
     {
         var demo = new SandboxDemo(sandbox, show);
-        progress("sample: three services in two namespaces, and a stranger outside of the mesh");
+        progress("sample: four services in three namespaces, one behind a waypoint, and a stranger outside of the mesh");
         await demo._scene.DeployAsync(ct);
         demo.Add("started", $"Two nodes and the sample are up after {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s.", true,
             $"{demo._scene.Web}, {demo._scene.Catalog}, {demo._scene.Ledger}, and outside of the mesh {demo._scene.Stranger}");
+        var waypoint = new WaypointScene(sandbox, demo._scene);
+        await waypoint.BeginAsync(ct);
         await demo.TrafficAsync(ct);
         await demo.StrangerAsync(ct);
         await demo.AccountsAsync(ct);
+        await new RequestDemo(waypoint, demo.Add).RunAsync(ct);
         return demo._steps;
     }
 

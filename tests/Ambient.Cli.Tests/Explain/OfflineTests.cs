@@ -147,6 +147,22 @@ public sealed class OfflineTests
         Assert.Contains("lost/a is not in the mesh: its connection to 10.244.0.1:80 is not taken over", outcome.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_misspelt_field_is_noted()
+    {
+        using var file = new ManifestFile("""
+            {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: lost}, spec: {containers: [{name: c, image: i}]}}
+            ---
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {name: odd, namespace: lost, uid: "12", resourceVersion: "7"}
+            spec: {action: DENY, rules: [{to: [{operation: {methdos: [DELETE]}}]}]}
+            """);
+        var outcome = (await ExplainAsync("lost/a", "lost/a:80", "-f", file.Path)).Succeeded();
+        Assert.Contains("note: a cluster would refuse AuthorizationPolicy lost/odd: ", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("methdos", outcome.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("shop/web catalog", "catalog: write HOST:PORT")]
     [InlineData("shop/nobody catalog:80", "no pod, deployment or service account shop/nobody. They have: bank/ledger, shop/catalog, shop/web.")]

@@ -19,7 +19,7 @@ public sealed class CommandLineTests
         using var report = JsonDocument.Parse(result.Output);
         Assert.True(report.RootElement.GetProperty("passed").GetBoolean());
         var steps = report.RootElement.GetProperty("steps").EnumerateArray().ToDictionary(step => step.GetProperty("name").GetString()!, step => step.GetProperty("passed").GetBoolean());
-        Assert.Equal(["started", "service-name", "pod-ip", "identity", "denied", "encrypted", "strict", "accounted", "clean"], steps.Keys);
+        Assert.Equal(["started", "service-name", "pod-ip", "identity", "denied", "encrypted", "strict", "accounted", "split", "request-denied", "retried", "counted", "clean"], steps.Keys);
         Assert.DoesNotContain(false, steps.Values);
         Assert.Empty(Leftovers.Find(report.RootElement.GetProperty("sandbox").GetString()!));
         Assert.True(report.RootElement.GetProperty("seconds").GetDouble() <= Stopwatch.GetElapsedTime(started).TotalSeconds);

@@ -10,9 +10,6 @@ namespace Ambient.ControlPlane.Routing;
 /// <summary>VirtualService → routes of a waypoint, in the order in which they are written. One use compiles one resource.</summary>
 internal sealed class VirtualServiceCompiler
 {
-    /// <summary>What an answer of a redirect is where the resource says nothing (Istio).</summary>
-    private const uint MovedPermanently = 301;
-
     private readonly HostLookup _hosts;
     private readonly VirtualService _resource;
     private readonly Reads _reads;
@@ -106,7 +103,7 @@ internal sealed class VirtualServiceCompiler
     private static Proto.Route ForMatch(Proto.Route common, HttpMatch? from, HttpRule rule)
     {
         var route = new Proto.Route(common);
-        var match = from is null ? new Proto.Match() : MatchOf(from);
+        var match = from is null ? new Proto.Match() : VirtualServiceMatches.Of(from);
         if (from?.Port is { } port and > 0)
         {
             route.Ports.Add((uint)port);
@@ -134,41 +131,6 @@ internal sealed class VirtualServiceCompiler
         return route;
     }
 
-    private static Proto.Match MatchOf(HttpMatch from)
-    {
-        var match = new Proto.Match
-        {
-            Path = from.Uri switch
-            {
-                { Exact: { Length: > 0 } exact } => new Proto.PathMatch { Exact = exact },
-                { Prefix: { Length: > 0 } prefix } => new Proto.PathMatch { Prefix = prefix },
-                { Regex: { Length: > 0 } regex } => new Proto.PathMatch { Regex = regex },
-                _ => null,
-            },
-            Method = Optional(from.Method),
-            Authority = Optional(from.Authority),
-            Scheme = Optional(from.Scheme),
-            IgnoreCase = from.IgnoreUriCase == true,
-        };
-        match.Headers.Add(Named(from.Headers, invert: false).Concat(Named(from.WithoutHeaders, invert: true)));
-        match.Query.Add(Named(from.QueryParams, invert: false));
-        return match;
-    }
-
-    private static IEnumerable<Proto.NameMatch> Named(IReadOnlyDictionary<string, TextMatch>? matches, bool invert) => (matches ?? new Dictionary<string, TextMatch>())
-        .OrderBy(entry => entry.Key, StringComparer.Ordinal)
-        .Select(entry => new Proto.NameMatch { Name = entry.Key, Value = Text(entry.Value), Invert = invert });
-
-    private static Proto.TextMatch? Optional(TextMatch? text) => text is null or { Exact: null, Prefix: null, Regex: null } ? null : Text(text);
-
-    private static Proto.TextMatch Text(TextMatch? text) => text switch
-    {
-        { Exact: { } exact } => new Proto.TextMatch { Exact = exact },
-        { Prefix: { } prefix } => new Proto.TextMatch { Prefix = prefix },
-        { Regex: { } regex } => new Proto.TextMatch { Regex = regex },
-        _ => new Proto.TextMatch { Present = true },
-    };
-
     /// <summary>What all matches of a rule have in common: where its requests go, and what is done to them.</summary>
     private Proto.Route Common(HttpRule rule, string name, string at)
     {
@@ -190,11 +152,11 @@ internal sealed class VirtualServiceCompiler
 
         if (rule.Redirect is { } redirect)
         {
-            route.Redirect = RedirectOf(redirect);
+            route.Redirect = VirtualServiceAnswers.Of(redirect);
         }
         else if (rule.DirectResponse is { } response)
         {
-            route.Response = new Proto.DirectResponse { Status = (uint)response.Status, Body = BodyOf(response.Body) };
+            route.Response = VirtualServiceAnswers.Of(response);
         }
         else if (rule.Delegate is not null)
         {
@@ -263,46 +225,6 @@ internal sealed class VirtualServiceCompiler
                 yield return new Proto.Mirror { Service = key, Port = port, Subset = to?.Subset ?? "", Share = Share(percent ?? 100) };
             }
         }
-    }
-
-    private static Proto.Redirect RedirectOf(HttpRedirect from)
-    {
-        var redirect = new Proto.Redirect
-        {
-            Scheme = from.Scheme ?? "",
-            Authority = from.Authority ?? "",
-            Port = PortOf(from),
-            Status = from.RedirectCode is { } code and > 0 ? (uint)code : MovedPermanently,
-        };
-        if (from.Uri is { Length: > 0 } uri)
-        {
-            redirect.FullPath = uri;
-        }
-
-        return redirect;
-    }
-
-    /// <summary>Who names another authority, and no port, means the port that goes with the scheme; otherwise the request's stays (0).</summary>
-    private static uint PortOf(HttpRedirect redirect) => redirect switch
-    {
-        { Port: { } port and > 0 } => (uint)port,
-        { DerivePort: "FROM_REQUEST_PORT" } => 0,
-        { DerivePort: "FROM_PROTOCOL_DEFAULT" } or { Authority.Length: > 0 } when redirect.Authority?.Contains(':', StringComparison.Ordinal) != true =>
-            redirect.Scheme == "https" ? 443u : 80u,
-        _ => 0,
-    };
-
-    private static string BodyOf(DirectBody? body) => body switch
-    {
-        { String: { } text } => text,
-        { Bytes: { } base64 } => Decoded(base64),
-        _ => "",
-    };
-
-    private static string Decoded(string base64)
-    {
-        var bytes = new byte[base64.Length];
-        return Convert.TryFromBase64String(base64, bytes, out var length) ? System.Text.Encoding.UTF8.GetString(bytes, 0, length) : "";
     }
 
     private static Proto.HeaderChanges? Changes(HeaderOperation? from)

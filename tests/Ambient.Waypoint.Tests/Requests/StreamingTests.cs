@@ -57,6 +57,46 @@ public sealed class StreamingTests : RequestFixture
     }
 
     [Fact]
+    public async Task Both_directions_stream_at_once()
+    {
+        long received = 0, returned = 0, total = 0;
+        var upstream = Own(await KestrelServer.StartAsync(HttpProtocols.Http2, async context =>
+        {
+            var buffer = new byte[64 * 1024];
+            for (int count; (count = await context.Request.Body.ReadAsync(buffer)) > 0;)
+            {
+                Interlocked.Add(ref received, count);
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, count));
+                Interlocked.Add(ref returned, count);
+            }
+        }));
+        Serve(protocol: Ambient.Mesh.Model.AppProtocol.Http2, endpoints: upstream.Address);
+        using var http = Connect(2);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/")
+        {
+            Version = new Version(2, 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new DuplexZeros(),
+        };
+        var echoing = EchoAsync();
+        await Task.WhenAny(echoing, Task.Delay(20_000));
+        Assert.True(echoing.IsCompleted, $"server received {received}, returned {returned}; client got {total}");
+        await echoing;
+        Assert.Equal(Size, total);
+
+        async Task EchoAsync()
+        {
+            using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            await using var body = await answer.Content.ReadAsStreamAsync();
+            var buffer = new byte[64 * 1024];
+            for (int count; (count = await body.ReadAsync(buffer)) > 0;)
+            {
+                Interlocked.Add(ref total, count);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_client_that_does_not_read_holds_the_server_back()
     {
         var written = 0L;
@@ -131,6 +171,18 @@ public sealed class StreamingTests : RequestFixture
         DefaultRequestHeaders = { Host = "web" },
         Timeout = TimeSpan.FromSeconds(60),
     };
+
+    /// <summary>A body of one's own is sent while the answer is read; those of the library are sent first.</summary>
+    private sealed class DuplexZeros : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, System.Net.TransportContext? context) => new Zeros(Size).CopyToAsync(stream, 64 * 1024);
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = Size;
+            return true;
+        }
+    }
 
     /// <summary>So many zeros.</summary>
     private sealed class Zeros(long length) : Stream

@@ -96,7 +96,7 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
         WaypointLoops? serving = null;
 
         // 5. Pages for people and probes.
-        var dump = new ConfigDump(configuration, Mesh, Waypoint, certificates, () => Volatile.Read(ref serving));
+        var dump = new ConfigDump(configuration, Mesh, Waypoint, certificates, requests.Upstreams, () => Volatile.Read(ref serving));
         await using var admin = Admin(dump);
         await using var metrics = MetricsServer.Create(Registry, configuration.Metrics, logs.Factory);
         await using var readiness = ReadinessServer.Create(Readiness, configuration.Readiness, logs.Factory);

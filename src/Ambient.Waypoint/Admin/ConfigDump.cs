@@ -6,6 +6,7 @@ using Ambient.Mesh.Http;
 using Ambient.Mesh.State;
 using Ambient.Proxy;
 using Ambient.Waypoint.Configuration;
+using Ambient.Waypoint.Requests.Upstreams;
 using Ambient.Waypoint.Serving;
 
 namespace Ambient.Waypoint.Admin;
@@ -15,7 +16,8 @@ namespace Ambient.Waypoint.Admin;
 /// policies stand beside them.
 /// </summary>
 internal sealed class ConfigDump(
-    WaypointConfiguration configuration, MeshStore mesh, WaypointStore waypoint, CertificateStore certificates, Func<WaypointLoops?> serving)
+    WaypointConfiguration configuration, MeshStore mesh, WaypointStore waypoint, CertificateStore certificates, UpstreamTable upstreams,
+    Func<WaypointLoops?> serving)
 {
     private static readonly JsonWriterOptions Indented = new() { Indented = true, IndentSize = 2 };
 
@@ -40,6 +42,7 @@ internal sealed class ConfigDump(
         json.WriteEndObject();
         StateDump.Write(json, mesh.Current);
         RouteDump.Write(json, waypoint.Current);
+        UpstreamDump.Write(json, upstreams);
         json.WriteStartArray("connections");
         foreach (var connection in connections)
         {

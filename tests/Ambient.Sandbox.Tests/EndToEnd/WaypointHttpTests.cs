@@ -70,6 +70,51 @@ public sealed class WaypointHttpTests(MeshFixture mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_fails_is_tried_again_as_the_route_says()
+    {
+        try
+        {
+            await _scene.Mesh.KubectlOkAsync("""
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: again, namespace: gated}
+                spec:
+                  parentRefs: [{kind: Service, group: "", name: server-v1}]
+                  rules:
+                    - backendRefs: [{name: server-v1, port: 80}]
+                      retry: {attempts: 3, codes: [503]}
+                """, "apply", "-f", "-");
+            await Wait.ForAsync(
+                async () => (await _scene.AskAsync("friend", $"http://server-v1.gated/?fail=2&key={Guid.NewGuid():n}")).Status == 200,
+                TimeSpan.FromSeconds(5), "two failures to be made good");
+            var key = Guid.NewGuid().ToString("n");
+            Assert.Equal(200, (await _scene.AskAsync("friend", $"http://server-v1.gated/?fail=3&key={key}")).Status);
+            Assert.Contains("attempts=4", await _scene.GateLineAsync(key, "status=200"), StringComparison.Ordinal);
+            Assert.Equal(503, (await _scene.AskAsync("friend", $"http://server-v1.gated/?fail=4&key={Guid.NewGuid():n}")).Status);
+        }
+        finally
+        {
+            await _scene.Mesh.KubectlOkAsync(null, "delete", "httproute", "-n", WaypointScene.Namespace, "again");
+        }
+    }
+
+    /// <summary>What people ask the waypoint itself.</summary>
+    [Fact]
+    public async Task The_waypoint_shows_what_it_knows_and_has_open()
+    {
+        await using var open = await PodConnection.OpenAsync(await _scene.SpaceAsync("friend"), await _scene.Mesh.ServiceAsync(WaypointScene.Namespace, "server"), 9090);
+        Assert.Equal(200, (await _scene.AskAsync("friend", "http://server.gated/")).Status);
+        var gate = (await _scene.GatePodsAsync())[0];
+        var dump = System.Text.Json.Nodes.JsonNode.Parse(await _scene.Mesh.ExecAsync(WaypointScene.Namespace, gate.Metadata.Name, null, "curl -s --max-time 5 http://127.0.0.1:15000/config_dump"))!;
+        const string Server = "gated/server.gated.svc.cluster.local";
+        Assert.Equal("gated/gate", (string?)dump["waypoint"]!["gateway"]);
+        Assert.Contains(dump["routes"]!.AsArray(), route => (string?)route!["service"] == Server && (bool)route["bound"]!);
+        Assert.Contains(dump["upstreams"]!.AsArray(), upstream => (string?)upstream!["to"] == Server + ":80" && (int)upstream["connections"]! > 0);
+        Assert.Contains(dump["connections"]!.AsArray(), connection => (string?)connection!["service"] == Server && (string?)connection["srcIdentity"] == "spiffe://cluster.local/ns/gated/sa/friend");
+        Assert.Equal("Available", (string?)dump["certificates"]![0]!["state"]);
+    }
+
+    [Fact]
     public async Task A_route_splits_traffic_by_weight()
     {
         try

@@ -12,6 +12,9 @@ internal sealed class Http2BodyReader(Action? onWanted) : PipeReader
     /// <summary>The body was read to its end.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>A read waits for the peer.</summary>
+    public bool IsWaiting { get; private set; }
+
     /// <summary>A response to the request had begun, for the words of failures.</summary>
     public bool ResponseStarted { get; set; }
 
@@ -22,6 +25,9 @@ internal sealed class Http2BodyReader(Action? onWanted) : PipeReader
         HasEnded = isEmpty;
         ResponseStarted = false;
     }
+
+    /// <summary>Counts reads that waited and got something, for those who watch for progress.</summary>
+    public long Progress { get; private set; }
 
     /// <summary>The message ended with its head.</summary>
     public void MarkEnded() => HasEnded = true;
@@ -71,6 +77,7 @@ internal sealed class Http2BodyReader(Action? onWanted) : PipeReader
 
     private async ValueTask<ReadResult> AwaitAsync(ValueTask<ReadResult> read)
     {
+        IsWaiting = true;
         try
         {
             var result = await read;
@@ -80,6 +87,11 @@ internal sealed class Http2BodyReader(Action? onWanted) : PipeReader
         catch (IOException exception)
         {
             throw Http2Faults.Of(exception, ResponseStarted);
+        }
+        finally
+        {
+            IsWaiting = false;
+            Progress++;
         }
     }
 

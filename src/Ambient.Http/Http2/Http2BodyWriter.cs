@@ -17,6 +17,12 @@ internal sealed class Http2BodyWriter(Action onBroken) : PipeWriter
     /// <summary>No more may be written.</summary>
     public bool IsCompleted { get; private set; } = true;
 
+    /// <summary>A flush waits for the peer.</summary>
+    public bool IsWaiting { get; private set; }
+
+    /// <summary>Counts flushes that waited and went on, for those who watch for progress.</summary>
+    public long Progress { get; private set; }
+
     public override bool CanGetUnflushedBytes => false;
 
     /// <summary>Starts a body; without a stream what is written is dropped.</summary>
@@ -99,8 +105,9 @@ internal sealed class Http2BodyWriter(Action onBroken) : PipeWriter
         }
     }
 
-    private static async ValueTask<FlushResult> AwaitAsync(ValueTask<FlushResult> flush)
+    private async ValueTask<FlushResult> AwaitAsync(ValueTask<FlushResult> flush)
     {
+        IsWaiting = true;
         try
         {
             return await flush;
@@ -108,6 +115,11 @@ internal sealed class Http2BodyWriter(Action onBroken) : PipeWriter
         catch (IOException)
         {
             return new FlushResult(isCanceled: false, isCompleted: true);
+        }
+        finally
+        {
+            IsWaiting = false;
+            Progress++;
         }
     }
 }

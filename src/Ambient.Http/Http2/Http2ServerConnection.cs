@@ -14,6 +14,7 @@ public sealed class Http2ServerConnection : IServerConnection
     private readonly HttpLimits _limits;
     private readonly IRequestHandler _handler;
     private readonly Stack<Http2ServerExchange> _kept = new();
+    private readonly List<Http2ServerExchange> _active = [];
     private readonly SilenceClock _clock = new();
     private TaskCompletionSource? _drained;
     private Exception? _failure;
@@ -29,7 +30,7 @@ public sealed class Http2ServerConnection : IServerConnection
     }
 
     /// <inheritdoc/>
-    public int ActiveRequests { get; private set; }
+    public int ActiveRequests => _active.Count;
 
     /// <inheritdoc/>
     public Action? FlushRequested
@@ -54,6 +55,13 @@ public sealed class Http2ServerConnection : IServerConnection
         if (_clock.Tick(nowMilliseconds, ActiveRequests == 0, _served) >= _limits.IdleTimeout.TotalMilliseconds)
         {
             _connection.GoAway();
+        }
+
+        // From the end, because one that is given up leaves the list.
+        for (var index = _active.Count - 1; index >= 0; index--)
+        {
+            _active[index].Tick(nowMilliseconds);
+            index = Math.Min(index, _active.Count);
         }
     }
 
@@ -93,7 +101,7 @@ public sealed class Http2ServerConnection : IServerConnection
             return;
         }
 
-        ActiveRequests++;
+        _active.Add(exchange);
         _ = HandleAsync(exchange); // ends before ServeAsync does, and tells its failure there
     }
 
@@ -112,8 +120,9 @@ public sealed class Http2ServerConnection : IServerConnection
         }
 
         exchange.End();
+        _active.Remove(exchange); // few at a time
         Keep(exchange);
-        if (--ActiveRequests == 0)
+        if (_active.Count == 0)
         {
             _drained?.TrySetResult();
         }

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Ambient.Hbone;
 using Ambient.Http.Fields;
+using Ambient.Http.Http1;
 
 namespace Ambient.Http.Http2;
 
@@ -10,6 +11,7 @@ internal sealed class Http2ServerExchange : IServerExchange, IStreamObserver
     private readonly HttpLimits _limits;
     private readonly Http2BodyReader _reader;
     private readonly Http2BodyWriter _writer;
+    private readonly SilenceClock _clock = new();
     private Http2Stream _stream = null!;
     private FieldList? _trailers;
     private bool _continueIsDue;
@@ -54,6 +56,7 @@ internal sealed class Http2ServerExchange : IServerExchange, IStreamObserver
         _trailers = null;
         IsAborted = HasResponded = false;
         OnAborted = null;
+        _clock.Restart();
         if (Http2RequestReader.Read(stream.Request, Request, _limits) is { } refusal)
         {
             return refusal;
@@ -129,6 +132,16 @@ internal sealed class Http2ServerExchange : IServerExchange, IStreamObserver
         {
             IsAborted = true;
             _stream.Reset(Http2ErrorCode.InternalError);
+        }
+    }
+
+    /// <summary>Gives up a client that neither sends the body that is waited for nor takes the one that waits for it.</summary>
+    public void Tick(long now)
+    {
+        var silence = _clock.Tick(now, _reader.IsWaiting || _writer.IsWaiting, _reader.Progress + _writer.Progress);
+        if (silence >= _limits.BodyTimeout.TotalMilliseconds)
+        {
+            _stream.Reset(Http2ErrorCode.Cancel); // which the observer hears of
         }
     }
 

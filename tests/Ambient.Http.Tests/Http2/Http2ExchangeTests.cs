@@ -193,6 +193,40 @@ public sealed class Http2ExchangeTests
     });
 
     [Fact]
+    public Task A_client_that_stops_in_the_middle_of_its_body_is_given_up() => OnLoop.RunAsync(async () =>
+    {
+        HttpException? fault = null;
+        await using var pair = new Http2Pair(async exchange =>
+            fault = await Assert.ThrowsAsync<HttpException>(() => exchange.RequestBody.ReadTextAsync()));
+        using var exchange = pair.Client.Send(Http2Pair.Head("POST", "/"), endStream: false);
+        for (var now = 0; now <= 800_000 && fault is null; now += 5_000)
+        {
+            if (now < 400_000)
+            {
+                await exchange.RequestBody.WriteTextAsync("slowly");
+            }
+
+            await OnLoop.SettleAsync();
+            pair.Server.Tick(now);
+            Assert.True(fault is null || now > 600_000, "given up while bytes came");
+        }
+
+        await OnLoop.UntilAsync(() => fault is not null, "the end of patience");
+        Assert.Equal(HttpFault.StreamReset, fault!.Fault);
+    });
+
+    [Fact]
+    public Task A_handler_that_leaves_its_loop_fails_its_connection() => OnLoop.RunAsync(async () =>
+    {
+        var transport = new Ambient.Http.Tests.Support.MemoryTransport();
+        var connection = new Ambient.Http.Http1.Http1ServerConnection(transport.Near, new HttpLimits(), new Unpooled());
+        var running = connection.RunAsync();
+        transport.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => running.WaitAsync(OnLoop.Patience));
+        Assert.Contains("away from its loop", failure.Message, StringComparison.Ordinal);
+    });
+
+    [Fact]
     public Task A_slow_reader_holds_up_its_writer() => OnLoop.RunAsync(async () =>
     {
         long written = 0;
@@ -261,5 +295,19 @@ public sealed class Http2ExchangeTests
         }
 
         return list;
+    }
+
+    /// <summary>A handler as it must not be: its task is none of the pool's, so its end comes to the thread pool.</summary>
+    private sealed class Unpooled : IRequestHandler
+    {
+        public async ValueTask HandleAsync(IServerExchange exchange)
+        {
+            await Task.Yield();
+            exchange.Respond(new ResponseHead { Status = 200 }, endStream: true);
+        }
+
+        public void OnRefused(in Refusal refusal)
+        {
+        }
     }
 }

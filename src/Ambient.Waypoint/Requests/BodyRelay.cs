@@ -47,6 +47,25 @@ internal static class BodyRelay
         return true;
     }
 
+    /// <summary>
+    /// Drops a body that nobody wants, if it is in hand completely: its connection can then be used again. Of a longer one the rest is not
+    /// worth the wait.
+    /// </summary>
+    public static void DropWhole(PipeReader from)
+    {
+        try
+        {
+            if (from.TryRead(out var read))
+            {
+                from.AdvanceTo(read.Buffer.End);
+            }
+        }
+        catch (IOException)
+        {
+            // Its connection is over, which whoever ends the exchange sees.
+        }
+    }
+
     /// <summary>Passes on a body until it ends. Failures of reading are thrown; those of writing too.</summary>
     /// <param name="loop">Whose turn it is.</param>
     /// <param name="from">The body.</param>

@@ -50,6 +50,11 @@ internal sealed partial class RequestPath
                     break;
                 }
 
+                if (answer is { HasBody: true })
+                {
+                    BodyRelay.DropWhole(request.Try!.ResponseBody);
+                }
+
                 await EndTryAsync(request, answer?.Status ?? 0);
             }
 

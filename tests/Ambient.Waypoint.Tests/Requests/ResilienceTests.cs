@@ -41,10 +41,11 @@ public sealed class ResilienceTests : RequestFixture
     [Fact]
     public async Task A_body_is_sent_again_up_to_what_is_kept_and_no_further()
     {
-        var server = Own(RawServer.Always("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"));
+        var server = Own(RawServer.Always("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno"));
         Serve(Routes(To("/") with { Retry = _twice }), endpoints: server.Address);
         Assert.Equal(503, StatusOf(await AskAsync("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\nhello")));
         Assert.Equal(3, server.Requests.Count);
+        Assert.Equal(1, server.Accepted);
         Assert.All(server.Requests, request => Assert.EndsWith("hello", request));
         Assert.Equal(503, StatusOf(await AskAsync($"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 70000\r\n\r\n{new string('x', 70_000)}")));
         Assert.Equal(4, server.Requests.Count);

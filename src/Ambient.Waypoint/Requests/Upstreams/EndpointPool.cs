@@ -53,6 +53,7 @@ internal sealed class EndpointPool(UpstreamEndpoint endpoint, UpstreamClient cli
         {
             var connection = _idle[^1];
             _idle.RemoveAt(_idle.Count - 1);
+            connection.IsIdle = false;
             if (connection.Http.CanSend)
             {
                 return Rented(connection);
@@ -163,7 +164,7 @@ internal sealed class EndpointPool(UpstreamEndpoint endpoint, UpstreamClient cli
             }
         }
 
-        if (connection.Http.Version == HttpVersion.Http1 && !_idle.Contains(connection))
+        if (connection.Http.Version == HttpVersion.Http1 && !connection.IsIdle)
         {
             Keep(connection);
         }
@@ -173,6 +174,7 @@ internal sealed class EndpointPool(UpstreamEndpoint endpoint, UpstreamClient cli
     {
         if (_idle.Count < MostIdle)
         {
+            connection.IsIdle = true;
             _idle.Add(connection);
         }
         else

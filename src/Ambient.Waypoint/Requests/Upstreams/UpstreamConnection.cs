@@ -20,6 +20,9 @@ internal sealed class UpstreamConnection(EndpointPool pool, IClientConnection ht
     /// <summary>When it was last used, in the loop's milliseconds.</summary>
     public long UsedAt { get; set; }
 
+    /// <summary>It waits in its pool for a request.</summary>
+    public bool IsIdle { get; set; }
+
     /// <summary>It has served before, so its peer may just be closing it.</summary>
     public bool IsReused => Requests > 1;
 

@@ -28,6 +28,15 @@ public sealed class WaypointHttpTests(MeshFixture mesh) : IAsyncLifetime
         Assert.Contains("istio_requests_total{", await _scene.GateMetricsAsync(gate), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("declared HTTP/1.1", 80, "HTTP/1.1")]
+    [InlineData("nothing declared", 7081, "HTTP/2")]
+    public async Task Http2_is_recognised_and_goes_on_as_the_port_declares_or_as_it_came(string port, int number, string upstream)
+    {
+        var (status, answer) = await _scene.AskAsync("friend", $"http://server-v1.gated:{number}/{port.Replace(' ', '-')}", "--http2-prior-knowledge", "--data", "body");
+        Assert.Equal((200, upstream, "POST", "body"), (status, answer?.Protocol, answer?.Method, answer?.Body));
+    }
+
     /// <summary>A client that is slow to begin is judged like any other: it does not pass as bytes.</summary>
     [Fact]
     public async Task A_request_that_comes_late_on_an_undeclared_port_is_a_request()

@@ -63,7 +63,7 @@ internal sealed class WaypointScene
                     periodSeconds: 1
         """;
 
-    /// <summary>A Service: declared ports for HTTP and TCP, and two of which nothing is said.</summary>
+    /// <summary>A Service: declared ports for HTTP and TCP, and three of which nothing is said.</summary>
     private const string Reach = """
         apiVersion: v1
         kind: Service
@@ -74,6 +74,7 @@ internal sealed class WaypointScene
             - {name: http, port: 80, targetPort: 8080}
             - {name: tcp-echo, port: 9090}
             - {name: some, port: 7080, targetPort: 8080}
+            - {name: second, port: 7081, targetPort: 8081}
             - {name: other, port: 7090, targetPort: 9090}
         """;
 

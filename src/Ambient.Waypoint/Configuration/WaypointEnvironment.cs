@@ -19,6 +19,11 @@ internal static class WaypointEnvironment
         Require(reader, "POD_NAMESPACE", configuration.Pod.Namespace, "fieldRef metadata.namespace");
         Require(reader, "SERVICE_ACCOUNT", configuration.Pod.ServiceAccount, "fieldRef spec.serviceAccountName");
         Require(reader, "GATEWAY_NAME", configuration.Gateway, "the name of its Gateway");
+        foreach (var name in new[] { "LOCAL_XDS", "LOCAL_XDS_PATH" }.Where(name => reader.Text(name) is not null))
+        {
+            reader.Problem(name, "is not read by a waypoint, which gets all it knows from the control plane; remove the variable");
+        }
+
         return reader.Problems.Count == 0 ? configuration : throw new ConfigurationException(reader.Problems);
     }
 

@@ -56,9 +56,9 @@ public sealed class WaypointEnvironmentTests
     [Fact]
     public void What_is_missing_is_named_all_at_once_with_the_remedy()
     {
-        var wrong = Assert.Throws<ConfigurationException>(() => WaypointEnvironment.Read(new Dictionary<string, string> { ["WAYPOINT_WORKER_THREADS"] = "many" }));
+        var wrong = Assert.Throws<ConfigurationException>(() => WaypointEnvironment.Read(new Dictionary<string, string> { ["WAYPOINT_WORKER_THREADS"] = "many", ["LOCAL_XDS"] = "{}" }));
         Assert.Equal(
-            ["WAYPOINT_WORKER_THREADS", "POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT", "GATEWAY_NAME"],
+            ["WAYPOINT_WORKER_THREADS", "POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT", "GATEWAY_NAME", "LOCAL_XDS"],
             wrong.Problems.Select(problem => problem.Split(' ', '=')[0]));
         Assert.Contains("fieldRef spec.serviceAccountName", wrong.Message, StringComparison.Ordinal);
     }

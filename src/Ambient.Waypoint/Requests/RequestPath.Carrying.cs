@@ -194,7 +194,7 @@ internal sealed partial class RequestPath
         {
             connection = await waiter.Rented;
         }
-        catch (Exception failure) when (failure is IOException or TimeoutException or InvalidOperationException or System.Net.Sockets.SocketException)
+        catch (Exception failure) when (failure is IOException or TimeoutException)
         {
             request.Failure = new RequestFailure(TryEnd.ConnectFailed, failure.Message);
         }

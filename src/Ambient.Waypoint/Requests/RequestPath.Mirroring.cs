@@ -61,7 +61,7 @@ internal sealed partial class RequestPath
                 }
             }
         }
-        catch (Exception failure) when (failure is IOException or TimeoutException or InvalidOperationException)
+        catch (Exception failure) when (failure is IOException or TimeoutException)
         {
             // Nobody waits for a copy, and its endpoint's own telemetry counts those that arrived.
         }

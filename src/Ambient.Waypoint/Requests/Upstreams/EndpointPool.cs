@@ -223,7 +223,8 @@ internal sealed class EndpointPool(UpstreamEndpoint endpoint, UpstreamClient cli
         {
             _ = version == HttpVersion.Http2 ? _dialsHttp2-- : _dialsHttp1--;
             endpoint.Upstream.Limits.Disconnected();
-            FailFirst(version, failure);
+            // Whatever it is, it is that of these requests alone, and they know failures of reaching somebody only as these two.
+            FailFirst(version, failure is IOException or TimeoutException ? failure : new IOException(failure.Message, failure));
             return;
         }
 

@@ -119,9 +119,10 @@ internal sealed class Upstream(UpstreamKey key, int loops)
             return null;
         }
 
-        var one = view.Policy.Balancer == Balancer.RoundRobin
-            ? all[(int)((uint)Interlocked.Increment(ref _turn) % (uint)all.Length)]
-            : all[random.Next(all.Length)];
+        var index = view.Policy.Balancer == Balancer.RoundRobin
+            ? (int)((uint)Interlocked.Increment(ref _turn) % (uint)all.Length)
+            : random.Next(all.Length);
+        var one = all[index];
         if (!ignore && one.Health.IsEjected(now))
         {
             return null;
@@ -132,7 +133,7 @@ internal sealed class Upstream(UpstreamKey key, int loops)
             return one;
         }
 
-        var other = all[random.Next(all.Length)];
+        var other = all[(index + 1 + random.Next(all.Length - 1)) % all.Length];
         return other.Requests < one.Requests && (ignore || !other.Health.IsEjected(now)) ? other : one;
     }
 

@@ -75,6 +75,7 @@ internal static class EchoAnswers
 
     private static async Task AnswerRequestAsync(HttpContext context)
     {
+        await EchoFailures.DelayAsync(context.Request.Query, context.RequestAborted);
         if (EchoFailures.Take(context.Request.Query))
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;

@@ -138,6 +138,24 @@ internal sealed class WaypointScene
         return (status, status == 200 ? JsonSerializer.Deserialize(result.Output[..at], EchoJson.Default.EchoAnswer) : null);
     }
 
+    /// <summary>Applies manifests, does something, and deletes them.</summary>
+    internal async Task WithAsync(string manifest, Func<Task> does)
+    {
+        await Mesh.KubectlOkAsync(manifest, "apply", "-f", "-");
+        try
+        {
+            await does();
+        }
+        finally
+        {
+            await Mesh.KubectlOkAsync(manifest, "delete", "--wait=false", "-f", "-");
+        }
+    }
+
+    /// <summary>An HTTP client in a pod, whose requests go to one port of a service of the scene.</summary>
+    internal async Task<PodHttp> HttpAsync(string from, string service, int port = 80) =>
+        new(await SpaceAsync(from), await Mesh.ServiceAsync(Namespace, service), port);
+
     /// <summary>Lines that the pods of a waypoint have logged.</summary>
     internal async Task<IReadOnlyList<string>> GateLogAsync(string gate = "gate")
     {

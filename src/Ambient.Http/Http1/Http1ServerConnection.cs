@@ -24,6 +24,7 @@ public sealed class Http1ServerConnection : IServerConnection
     private Task? _running;
     private bool _hasTimedOut;
     private bool _isServing;
+    private bool _hasServed;
     private bool _isDraining;
     private bool _isBroken;
 
@@ -40,6 +41,8 @@ public sealed class Http1ServerConnection : IServerConnection
         _exchange = new Http1ServerExchange(this, _output, _input, limits, request);
         _watch = new ReadWatch(_input, OnEndSeen);
     }
+
+    private bool IsBetweenRequests => _hasServed && !_parser.HasStarted;
 
     /// <inheritdoc/>
     public int ActiveRequests => _isServing ? 1 : 0;
@@ -61,7 +64,9 @@ public sealed class Http1ServerConnection : IServerConnection
     public void Drain()
     {
         _isDraining = true;
-        if (!_isServing && !_parser.HasStarted)
+
+        // A client whose first request is under way does not send it again if the connection ends: that one is awaited, and answered with "close".
+        if (!_isServing && IsBetweenRequests)
         {
             _input.CancelPendingRead();
         }
@@ -90,7 +95,7 @@ public sealed class Http1ServerConnection : IServerConnection
                 OnSilence();
             }
         }
-        else if (silence >= (_parser.HasStarted ? _limits.HeadTimeout : _limits.IdleTimeout).TotalMilliseconds)
+        else if (silence >= (_parser.HasStarted || _isDraining ? _limits.HeadTimeout : _limits.IdleTimeout).TotalMilliseconds)
         {
             _hasTimedOut = true;
             _input.CancelPendingRead();
@@ -204,7 +209,7 @@ public sealed class Http1ServerConnection : IServerConnection
             return ParseOutcome.Refused;
         }
 
-        return result.IsCompleted || (result.IsCanceled && (_hasTimedOut || (_isDraining && !_parser.HasStarted)))
+        return result.IsCompleted || (result.IsCanceled && (_hasTimedOut || (_isDraining && IsBetweenRequests)))
             ? ParseOutcome.Refused
             : ParseOutcome.NeedMore;
     }
@@ -212,7 +217,7 @@ public sealed class Http1ServerConnection : IServerConnection
     private void StartExchange()
     {
         var head = _exchange.Request;
-        _isServing = true;
+        _isServing = _hasServed = true;
         _clock.Restart();
         _exchange.Start(!head.HasBody ? BodyFraming.None : head.ContentLength is null ? BodyFraming.Chunked : BodyFraming.Length);
         if (!head.HasBody)

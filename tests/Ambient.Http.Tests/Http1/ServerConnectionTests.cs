@@ -262,9 +262,42 @@ public sealed class ServerConnectionTests
         Assert.Equal("HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nlast", server.Transport.Received(out var isOver, out _));
         Assert.True(isOver);
 
-        var idle = new Served(_ => default);
+        var idle = new Served(exchange =>
+        {
+            Ok(exchange, "first");
+            return default;
+        });
+        idle.Transport.Send(Get);
+        Assert.False(idle.Running.IsCompleted);
         idle.Connection.Drain();
         Assert.True(idle.Running.IsCompletedSuccessfully);
+    }
+
+    /// <summary>Clients send a request again that a connection took along which had carried others, and not where it was the first.</summary>
+    [Fact]
+    public void A_draining_connection_awaits_its_first_request_for_a_time_and_answers_it()
+    {
+        var server = new Served(exchange =>
+        {
+            Ok(exchange, "first and last");
+            return default;
+        });
+        server.Connection.Drain();
+        Assert.False(server.Running.IsCompleted);
+        server.Transport.Send(Get);
+        Assert.Equal("HTTP/1.1 200 OK\r\ncontent-length: 14\r\nconnection: close\r\n\r\nfirst and last", server.Transport.Received(out var isOver, out _));
+        Assert.True(isOver);
+
+        var silent = new Served(_ => default);
+        silent.Connection.Drain();
+        for (var now = 0; now <= 9_000; now += 1_000)
+        {
+            silent.Connection.Tick(now);
+        }
+
+        Assert.False(silent.Running.IsCompleted);
+        silent.Connection.Tick(11_000);
+        Assert.True(silent.Running.IsCompletedSuccessfully);
     }
 
     [Fact]

@@ -68,7 +68,10 @@ public sealed class WaypointKillTests(MeshFixture mesh) : IAsyncLifetime
         await _scene.GateIsReadyAsync("gate", replicas);
     }
 
-    /// <summary>Requests on connections that are kept, asked again by the client only where no connection could be made or it was closed before an answer.</summary>
+    /// <summary>
+    /// Requests on connections that are kept. They are GETs, so who gets no answer asks again, as clients of such services do: twice, after one
+    /// and two seconds. What is unanswered then is lost.
+    /// </summary>
     private async Task<IReadOnlyList<(string Peer, string Words)>> WithLoadAsync(Func<Task> happens)
     {
         var caller = await _scene.PodAsync("friend");
@@ -80,7 +83,7 @@ public sealed class WaypointKillTests(MeshFixture mesh) : IAsyncLifetime
             {
                 // 20 requests on one connection, then a new one; an error is a line of its own.
                 var result = await PodExec.CaptureAsync(_scene.Mesh.Sandbox.Id, _scene.Mesh.Client, WaypointScene.Namespace, caller.Metadata.Name,
-                    ["curl", "--silent", "--show-error", "--max-time", "10", "--noproxy", "*", "--write-out", "\n@%{http_code} %{errormsg}\n", "http://server-v1.gated/[1-20]"], default);
+                    ["curl", "--silent", "--show-error", "--retry", "2", "--retry-all-errors", "--max-time", "10", "--noproxy", "*", "--write-out", "\n@%{http_code} %{errormsg}\n", "http://server-v1.gated/[1-20]"], default);
                 var answer = "";
                 foreach (var line in result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
                 {

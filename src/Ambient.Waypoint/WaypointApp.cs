@@ -26,7 +26,7 @@ namespace Ambient.Waypoint;
 /// The waypoint, put together; read <see cref="RunAsync"/> from top to bottom. Two kinds of threads: event loops carry connections and requests;
 /// everything else (control plane, certificates, pages) runs on the thread pool.
 /// </summary>
-internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput logs, TimeProvider time, ICertificateAuthority? authority = null)
+internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput logs, TimeProvider time, ICertificateAuthority? authority = null) : IProxyApp
 {
     /// <summary>Between looks for a certificate that the authority did not give: the store's own attempts are no closer.</summary>
     private static readonly TimeSpan CertificateRetry = TimeSpan.FromSeconds(1);

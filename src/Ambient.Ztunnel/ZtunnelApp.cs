@@ -25,7 +25,7 @@ namespace Ambient.Ztunnel;
 /// The node proxy, put together; read <see cref="RunAsync"/> from top to bottom. Two kinds of threads: event loops carry connections; everything
 /// else (control plane, certificates, node agent, pages) runs on the thread pool.
 /// </summary>
-internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput logs, TimeProvider time, ICertificateAuthority? authority = null)
+internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput logs, TimeProvider time, ICertificateAuthority? authority = null) : IProxyApp
 {
     private readonly ILogger _logger = logs.Factory.CreateLogger("app");
     private readonly TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);

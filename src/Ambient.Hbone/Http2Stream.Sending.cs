@@ -8,7 +8,10 @@ public sealed partial class Http2Stream
     /// <summary>Frames of less than this, forced by the peer's window, are a dribble and not a tunnel.</summary>
     private const int SmallestUsefulFrame = 256;
 
-    /// <summary>Dribbled frames before the stream is reset: a window that starts small gets a generous chance to grow.</summary>
+    /// <summary>
+    /// Dribbled frames beyond the useful ones before the stream is reset: a window that starts small gets a generous chance to
+    /// grow. Useful frames make up for dribbled ones, because an honest window often leaves a few bytes after its full frames.
+    /// </summary>
     private const int MostDribbledFrames = 1_000;
 
     /// <summary>Lent at the end of a quantum too, and taken off the next one: a receive of less is not worth its system call.</summary>
@@ -249,7 +252,11 @@ public sealed partial class Http2Stream
         HasProgressed = true;
         SendWindow -= count;
         _turnLeft -= count;
-        if (isCutByWindow && count < SmallestUsefulFrame && ++_dribbled > MostDribbledFrames)
+        if (!isCutByWindow || count >= SmallestUsefulFrame)
+        {
+            _dribbled = Math.Max(0, _dribbled - 1);
+        }
+        else if (++_dribbled > MostDribbledFrames)
         {
             _connection.FailStream(this, Http2ErrorCode.EnhanceYourCalm, "windows of a few bytes");
         }

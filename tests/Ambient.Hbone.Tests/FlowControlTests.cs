@@ -52,6 +52,27 @@ public sealed class FlowControlTests
         Assert.Equal(40_010u, (await frames).Number);
     });
 
+    /// <summary>What is left of a window after full frames may be small, however long the stream lives; a dribble is nothing but small frames.</summary>
+    [Fact]
+    public Task Windows_with_small_ends_are_no_dribble() => OnLoop.RunAsync(async () =>
+    {
+        const int FullFrame = 16_384 - 9, Rest = 100, Both = FullFrame + Rest; // a frame with its header fills a TLS record
+        var (server, stream) = await ServerUnderTest.WithTunnelAsync(settings: RawPeer.Setting(4, 0));
+        var writing = stream.Output.WriteAsync(new byte[3_100 * Both]);
+        for (var window = 0; window < 3_000; window++)
+        {
+            await server.Peer.SendAsync(WindowUpdate, 0, 0, Int(Both));
+            await server.Peer.SendAsync(WindowUpdate, 0, 1, Int(Both));
+            Assert.Equal(FullFrame, (await server.Peer.ExpectAsync(Data, 1)).Payload.Length);
+            Assert.Equal(Rest, (await server.Peer.ExpectAsync(Data, 1)).Payload.Length);
+        }
+
+        await server.Peer.ExpectAliveAsync();
+        Assert.Null(stream.ResetCode);
+        server.Connection.Abort(Http2ErrorCode.Cancel);
+        await Assert.ThrowsAsync<Http2ConnectionException>(() => writing.AsTask());
+    });
+
     [Fact]
     public Task A_dropped_tunnel_gives_its_share_of_the_connection_back() => OnLoop.RunAsync(async () =>
     {

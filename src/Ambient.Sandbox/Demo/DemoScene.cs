@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Ambient.Api.Kubernetes;
@@ -22,6 +23,9 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     {
         ["web"] = "node-1", ["catalog"] = "node-2", ["ledger"] = "node-1", ["stranger"] = "node-2", ["reviews-v1"] = "node-2", ["reviews-v2"] = "node-1",
     };
+
+    /// <summary>For the mesh to hear of what is ready: the control plane gathers changes for 0.3 s at most; the rest is for a slow machine.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private readonly AddressPlan _plan = new(sandbox.Slot);
 
@@ -50,11 +54,16 @@ internal sealed class DemoScene(SandboxConnection sandbox)
         return manifests;
     }
 
-    /// <summary>Deploys the sample and waits until it is ready and, where it is in the mesh, captured.</summary>
+    /// <summary>Deploys the sample and waits until it is ready and, where it is in the mesh, captured, and every ztunnel knows of it.</summary>
+    /// <exception cref="SandboxException">It does not come about; says what is missing.</exception>
     public async Task DeployAsync(CancellationToken ct)
     {
         await sandbox.ApplyAsync(Manifests("shop.yaml", "stranger.yaml"), TimeSpan.FromSeconds(45), ct);
         await LookAsync(ct);
+        foreach (var ztunnel in await ZtunnelsAsync(ct))
+        {
+            await KnownAsync(ztunnel, [Web, Catalog, Ledger, Stranger], ct);
+        }
     }
 
     /// <summary>Looks up the pods of the sample as they are now.</summary>
@@ -102,7 +111,7 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     public async Task<IReadOnlyList<AccessLine>> AccessLinesAsync(CancellationToken ct)
     {
         var lines = new List<AccessLine>();
-        foreach (var pod in (await sandbox.Client.ListAsync(ResourceKinds.Pods, "istio-system", new ListOptions { LabelSelector = "app=ztunnel" }, ct)).Items)
+        foreach (var pod in await ZtunnelsAsync(ct))
         {
             var file = Path.Combine(sandbox.LogFolder, $"istio-system_{pod.Metadata.Name}_istio-proxy.log");
             if (File.Exists(file))
@@ -139,6 +148,45 @@ internal sealed class DemoScene(SandboxConnection sandbox)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
         return await http.GetStringAsync(new Uri($"http://{_plan.Node(node).Address4}:{Api.Ports.Metrics}/metrics"), ct);
+    }
+
+    /// <summary>A page that a pod serves on its own loopback.</summary>
+    public static async Task<string> PageAsync(SandboxConnection sandbox, string ns, string pod, int port, string path, CancellationToken ct)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            ConnectCallback = async (_, token) => await sandbox.Client.ConnectAsync(ns, pod, port, token),
+        }) { Timeout = TimeSpan.FromSeconds(5) };
+        return await http.GetStringAsync(new Uri($"http://localhost:{port}{path}"), ct);
+    }
+
+    private async Task<IReadOnlyList<Pod>> ZtunnelsAsync(CancellationToken ct) =>
+        (await sandbox.Client.ListAsync(ResourceKinds.Pods, "istio-system", new ListOptions { LabelSelector = "app=ztunnel" }, ct)).Items;
+
+    /// <summary>Waits until a ztunnel would send connections to these pods.</summary>
+    private async Task KnownAsync(Pod ztunnel, IReadOnlyList<Actor> pods, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var dump = JsonNode.Parse(await PageAsync(sandbox, "istio-system", ztunnel.Metadata.Name, Api.Ports.Admin, "/config_dump", ct))!;
+            var healthy = dump["workloads"]!.AsArray().Where(workload => (string?)workload!["status"] == "Healthy")
+                .Select(workload => ((string?)workload!["namespace"], (string?)workload["name"])).ToHashSet();
+            var unknown = pods.Where(pod => !healthy.Contains((pod.Namespace, pod.Name))).ToArray();
+            if (unknown.Length == 0)
+            {
+                return;
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > Patience)
+            {
+                throw new SandboxException(
+                    $"{ztunnel.Metadata.Name} does not know after {Patience.TotalSeconds:0} s that these are ready: {string.Join(", ", unknown.AsEnumerable())}. Logs are in {sandbox.LogFolder}.");
+            }
+
+            await Task.Delay(50, ct);
+        }
     }
 
     private async Task<Actor> FindAsync(string ns, string app, CancellationToken ct)

@@ -68,15 +68,8 @@ internal sealed class WaypointScene(SandboxConnection sandbox, DemoScene scene)
     public Task<AccessLine?> WaitForLineAsync(Func<AccessLine, bool> wanted, CancellationToken ct) => DemoScene.WaitForLineAsync(ReadAsync, wanted, ct);
 
     /// <summary>The waypoint's metrics.</summary>
-    public async Task<string> MetricsAsync(CancellationToken ct)
-    {
-        using var http = new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            ConnectCallback = async (_, token) => await sandbox.Client.ConnectAsync(Waypoint.Namespace, Waypoint.Name, Api.Ports.Metrics, token),
-        }) { Timeout = TimeSpan.FromSeconds(5) };
-        return await http.GetStringAsync(new Uri($"http://localhost:{Api.Ports.Metrics}/metrics"), ct);
-    }
+    public Task<string> MetricsAsync(CancellationToken ct) =>
+        DemoScene.PageAsync(sandbox, Waypoint.Namespace, Waypoint.Name, Api.Ports.Metrics, "/metrics", ct);
 
     /// <summary>What <c>ambientctl explain</c> says of a request of web's.</summary>
     public Task<CommandResult> ExplainAsync(string method, string path, CancellationToken ct) => Command.TryRunAsync(

@@ -64,9 +64,9 @@ public sealed partial class EventLoop
             _posted.Add(item);
         }
 
-        if (!IsCurrent)
+        if (_current?._watchedBy != _watchedBy)
         {
-            Wake();
+            Wake(); // another thread; this one looks before it waits
         }
 
         return true;

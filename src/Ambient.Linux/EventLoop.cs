@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Ambient.Linux;
 
 /// <summary>
-/// A thread that waits in epoll and runs everything that became ready. One turn: (1) wait, (2) events, inline in their
+/// Waits in epoll and runs everything that became ready, on a thread of its own or on one that it shares. One turn: (1) wait, (2) events, inline in their
 /// waiters, (3) posted work, (4) timers, (5) continuations that yielded, (6) end-of-turn items. Objects of the data path belong
 /// to one loop and are used only there, so they need no locks; nothing on a loop may block.
 /// </summary>
@@ -11,6 +11,12 @@ public sealed partial class EventLoop : IAsyncDisposable
 {
     /// <summary>Events taken from the kernel per turn; what is left is delivered by the next one.</summary>
     private const int EventsPerTurn = 256;
+
+    /// <summary>Loops of a group at most: as many as twelve bits of an event's data tell apart.</summary>
+    private const int MostPlaces = 1 << 12;
+
+    /// <summary>What a loop wants to hear of its own wake-up and alarm clock.</summary>
+    private const uint OwnEvents = Libc.EpollIn | Libc.EpollEdge;
 
     /// <summary>End-of-turn items may ask for another round, as two peers that wake each other; then the kernel is asked again.</summary>
     private const int EndOfTurnRounds = 4;
@@ -42,14 +48,10 @@ public sealed partial class EventLoop : IAsyncDisposable
         _context = new LoopSynchronizationContext(this);
         _now = Clock();
         Pipes = new PipePool();
-        unsafe
-        {
-            var change = stackalloc byte[16];
-            EpollEvent.Write(change, Libc.EpollIn | Libc.EpollEdge, (uint)_wake);
-            Checked(Libc.EpollControl(_epoll, Libc.EpollAdd, _wake, change), "epoll_ctl of the loop's wake-up");
-            EpollEvent.Write(change, Libc.EpollIn | Libc.EpollEdge, (uint)_clock);
-            Checked(Libc.EpollControl(_epoll, Libc.EpollAdd, _clock, change), "epoll_ctl of the loop's timers");
-        }
+        _group = [this];
+        _watchedBy = _epoll;
+        Checked(Control(_epoll, Libc.EpollAdd, _wake, OwnEvents, 0), "epoll_ctl of the loop's wake-up");
+        Checked(Control(_epoll, Libc.EpollAdd, _clock, OwnEvents, 0), "epoll_ctl of the loop's timers");
     }
 
     /// <summary>The loop that runs the calling code, if any.</summary>
@@ -76,7 +78,7 @@ public sealed partial class EventLoop : IAsyncDisposable
     public static EventLoop Start(string name, Action<Exception>? onError = null)
     {
         var loop = new EventLoop(name, onError);
-        new Thread(loop.Run) { Name = name, IsBackground = true }.Start();
+        loop.StartThread();
         return loop;
     }
 
@@ -114,7 +116,7 @@ public sealed partial class EventLoop : IAsyncDisposable
     internal void AddYielded(Action continuation) => _yielded.Add(continuation);
 
     /// <summary>Reports the descriptor's edges to the target from now on, beginning with its present state.</summary>
-    internal unsafe void Register(int descriptor, uint events, IEpollTarget target)
+    internal void Register(int descriptor, uint events, IEpollTarget target)
     {
         if (descriptor >= _slots.Length)
         {
@@ -123,10 +125,9 @@ public sealed partial class EventLoop : IAsyncDisposable
 
         ref var slot = ref _slots[descriptor];
         slot.Target = target;
+        slot.Events = events | Libc.EpollEdge;
         slot.Generation++;
-        var change = stackalloc byte[16];
-        EpollEvent.Write(change, events | Libc.EpollEdge, ((ulong)slot.Generation << 32) | (uint)descriptor);
-        if (Libc.EpollControl(_epoll, Libc.EpollAdd, descriptor, change) != 0)
+        if (Control(_watchedBy, Libc.EpollAdd, descriptor, slot.Events, slot.Generation) != 0)
         {
             slot.Target = null;
             throw new LinuxException(Libc.LastError, "epoll_ctl");
@@ -144,11 +145,10 @@ public sealed partial class EventLoop : IAsyncDisposable
     }
 
     /// <summary>Forgets a descriptor that stays open.</summary>
-    internal unsafe void Unregister(int descriptor)
+    internal void Unregister(int descriptor)
     {
         Forget(descriptor);
-        var change = stackalloc byte[16];
-        Libc.EpollControl(_epoll, Libc.EpollDelete, descriptor, change);
+        _ = Control(_watchedBy, Libc.EpollDelete, descriptor, 0, 0);
     }
 
     private static int Checked(int result, string operation) =>
@@ -156,41 +156,76 @@ public sealed partial class EventLoop : IAsyncDisposable
 
     private static long Clock() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000);
 
-    private void Run()
+    /// <summary>epoll_ctl. An event's data says whose it is: twenty bits of generation, twelve of the loop's place in its group, the descriptor.</summary>
+    private unsafe int Control(int epoll, int operation, int descriptor, uint events, uint generation)
     {
-        _current = this;
-        SynchronizationContext.SetSynchronizationContext(_context);
-        while (!_stopping)
-        {
-            Turn();
-        }
-
-        End();
+        var change = stackalloc byte[EpollEvent.Size];
+        EpollEvent.Write(change, events, ((ulong)generation << 44) | ((ulong)_place << 32) | (uint)descriptor);
+        return Libc.EpollControl(epoll, operation, descriptor, change);
     }
 
     private unsafe void Turn()
     {
         var events = stackalloc byte[EventsPerTurn * 16];
         var count = Libc.EpollWait(_epoll, events, EventsPerTurn, WaitMilliseconds());
-        Volatile.Write(ref _now, Clock());
+        var now = Clock();
+        BeginTurn(now);
+        foreach (var guest in _guests)
+        {
+            guest.BeginTurn(now);
+        }
+
+        var running = this;
+        for (var index = 0; index < count; index++)
+        {
+            var entry = events + (index * EpollEvent.Size);
+            var data = EpollEvent.Data(entry);
+            var loop = _group[(int)(data >> 32) & (MostPlaces - 1)];
+            if (loop != running)
+            {
+                loop.Enter();
+                loop._isTouched = true;
+                running = loop;
+            }
+
+            loop.Dispatch(data, EpollEvent.Events(entry));
+        }
+
+        if (running != this)
+        {
+            Enter();
+        }
+
+        FinishTurn();
+        if (_guests.Count > 0)
+        {
+            FinishTurnOfGuests();
+        }
+    }
+
+    private void BeginTurn(long now)
+    {
+        Volatile.Write(ref _now, now);
         Turns++;
         // Taken now: who yields during this turn continues in the next, after the kernel was asked again.
         (_yielded, _yieldedRunning) = (_yieldedRunning, _yielded);
+        _isTouched = _yieldedRunning.Count > 0;
+    }
 
-        for (var index = 0; index < count; index++)
-        {
-            Dispatch(events + (index * EpollEvent.Size));
-        }
-
+    private void FinishTurn()
+    {
         RunPosted();
         RunTimers();
         RunYielded();
         RunEndOfTurn();
+        if (!HasWork)
+        {
+            SetAlarm();
+        }
     }
 
-    private unsafe void Dispatch(byte* entry)
+    private unsafe void Dispatch(ulong data, uint events)
     {
-        var data = EpollEvent.Data(entry);
         var descriptor = (int)(uint)data;
         if (descriptor == _wake)
         {
@@ -206,11 +241,11 @@ public sealed partial class EventLoop : IAsyncDisposable
         }
 
         ref var slot = ref _slots[descriptor];
-        if (slot.Target is { } target && slot.Generation == (uint)(data >> 32))
+        if (slot.Target is { } target && (slot.Generation << 12) >> 12 == data >> 44)
         {
             try
             {
-                target.OnReady(EpollEvent.Events(entry));
+                target.OnReady(events);
             }
             catch (Exception exception) when (_onError is not null)
             {
@@ -222,12 +257,19 @@ public sealed partial class EventLoop : IAsyncDisposable
     /// <summary>Whether the next wait only looks (0), or lasts until something happens (-1).</summary>
     private int WaitMilliseconds()
     {
-        if (_yielded.Count > 0 || _endOfTurn.Count > 0 || HasPosted)
+        if (HasWork)
         {
             return 0;
         }
 
-        SetAlarm();
+        foreach (var guest in _guests)
+        {
+            if (guest.HasWork)
+            {
+                return 0;
+            }
+        }
+
         return -1;
     }
 
@@ -279,7 +321,7 @@ public sealed partial class EventLoop : IAsyncDisposable
 
         EndTimers();
         // What the woken waiters leave behind still runs here; a chain that goes on longer continues on the thread pool.
-        for (var round = 0; round < 16 && (HasPosted || _yielded.Count > 0 || _endOfTurn.Count > 0); round++)
+        for (var round = 0; round < 16 && HasWork; round++)
         {
             (_yielded, _yieldedRunning) = (_yieldedRunning, _yielded);
             RunPosted();
@@ -289,8 +331,6 @@ public sealed partial class EventLoop : IAsyncDisposable
 
         ClosePosts();
         Pipes.Dispose();
-        SynchronizationContext.SetSynchronizationContext(null);
-        _current = null;
         lock (_postLock)
         {
             Libc.Close(_epoll);
@@ -305,6 +345,7 @@ public sealed partial class EventLoop : IAsyncDisposable
     private struct Slot
     {
         public IEpollTarget? Target;
+        public uint Events;
         public uint Generation;
     }
 }

@@ -67,6 +67,16 @@ internal static unsafe partial class Libc
         _ = SetTimer(timer, 0, specification, null);
     }
 
+    /// <summary>Nanoseconds of processor time that the calling thread has used (CLOCK_THREAD_CPUTIME_ID).</summary>
+    public static long ThreadTime()
+    {
+        var time = stackalloc long[2]; // struct timespec
+        return GetTime(3, time) == 0 ? (time[0] * 1_000_000_000) + time[1] : 0;
+    }
+
+    [LibraryImport(Library, EntryPoint = "clock_gettime")]
+    private static partial int GetTime(int clock, long* time);
+
     [LibraryImport(Library, EntryPoint = "timerfd_create", SetLastError = true)]
     private static partial int TimerDescriptor(int clock, int flags);
 

@@ -86,9 +86,7 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
         certificates.Prefetch(configuration.Identity);
 
         // 4. The loops of the data plane.
-        var loops = Enumerable.Range(0, configuration.WorkerThreads)
-            .Select(index => EventLoop.Start($"data-{index}", failure => Log.LoopFailed(_logger, failure)))
-            .ToArray();
+        var loops = EventLoop.StartSharing(configuration.WorkerThreads, index => $"data-{index}", failure => Log.LoopFailed(_logger, failure));
         var requests = new RequestPlane(
             Mesh, Waypoint, new RequestTelemetry(Registry, logs.Factory, time), new RequestSettings { Loops = loops.Length, Budget = Budget });
         var plane = new WaypointPlane(

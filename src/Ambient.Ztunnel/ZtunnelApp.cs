@@ -169,17 +169,8 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
     /// <summary>Completes when background work fails, which it does only by mistake.</summary>
     private static Task FailureAsync(IEnumerable<Task> background) => Task.WhenAny(background);
 
-    private List<DataLoop> StartLoops()
-    {
-        var loops = new List<DataLoop>();
-        for (var index = 0; index < configuration.WorkerThreads; index++)
-        {
-            var loop = EventLoop.Start($"data-{index}", failure => Log.LoopFailed(_logger, failure));
-            loops.Add(new DataLoop(loop));
-        }
-
-        return loops;
-    }
+    private List<DataLoop> StartLoops() =>
+        [.. EventLoop.StartSharing(configuration.WorkerThreads, index => $"data-{index}", failure => Log.LoopFailed(_logger, failure)).Select(loop => new DataLoop(loop))];
 
     private async Task<PodProxy?> StartPodsAsync(
         DataPlane plane, List<DataLoop> loops, PodProxies pods, List<Task> background, ReadinessTask podsReady, CancellationToken stopping)

@@ -15,19 +15,16 @@ internal sealed class HandshakeLimit(int places, TimeSpan patience)
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    [ThreadStatic]
-    private static HandshakeLimit? _accepting;
-
-    [ThreadStatic]
-    private static HandshakeLimit? _opening;
+    private static readonly LoopLocal<HandshakeLimit> _accepting = new(static _ => new HandshakeLimit(Places, Patience));
+    private static readonly LoopLocal<HandshakeLimit> _opening = new(static _ => new HandshakeLimit(Places, Patience));
 
     private readonly LinkedList<TlsHandshake> _underWay = [];
 
-    /// <summary>For the connections that the calling loop accepts.</summary>
-    public static HandshakeLimit Accepting => _accepting ??= new HandshakeLimit(Places, Patience);
+    /// <summary>For the connections that a loop accepts.</summary>
+    public static HandshakeLimit Accepting(EventLoop loop) => _accepting.Of(loop);
 
     /// <summary>For those that it opens: a flood from outside does not keep it from them.</summary>
-    public static HandshakeLimit Opening => _opening ??= new HandshakeLimit(Places, Patience);
+    public static HandshakeLimit Opening(EventLoop loop) => _opening.Of(loop);
 
     /// <summary>Gives a handshake a place, for <see cref="Leave"/> to take back.</summary>
     /// <exception cref="TlsException">There is none.</exception>

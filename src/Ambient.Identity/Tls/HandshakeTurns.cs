@@ -10,8 +10,7 @@ namespace Ambient.Identity.Tls;
 /// </summary>
 internal sealed class HandshakeTurns
 {
-    [ThreadStatic]
-    private static HandshakeTurns? _current;
+    private static readonly LoopLocal<HandshakeTurns> _ofLoops = new(static loop => new HandshakeTurns(loop));
 
     private readonly EventLoop _loop;
     private readonly Action _next;
@@ -27,8 +26,8 @@ internal sealed class HandshakeTurns
         _next = Next;
     }
 
-    /// <summary>Those of the calling loop.</summary>
-    public static HandshakeTurns Of(EventLoop loop) => _current ??= new HandshakeTurns(loop);
+    /// <summary>Those of the loop that calls.</summary>
+    public static HandshakeTurns Of(EventLoop loop) => _ofLoops.Of(loop);
 
     /// <summary>Awaited, continues when it is the handshake's turn, or its socket is closed.</summary>
     public Turn NextAsync(TcpSocket socket) => new(this, socket);

@@ -75,7 +75,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
         CancellationToken cancellation = default)
     {
         RequireRole(context, TlsRole.Client);
-        return new TlsHandshake(socket, context, PeerPolicy.AnyOf(expected), timeout).RunAsync(HandshakeLimit.Opening, cancellation);
+        return new TlsHandshake(socket, context, PeerPolicy.AnyOf(expected), timeout).RunAsync(HandshakeLimit.Opening(socket.Loop), cancellation);
     }
 
     /// <summary>
@@ -88,7 +88,7 @@ public sealed class TlsConnection : IDuplexPipe, IDisposable
     {
         RequireRole(context, TlsRole.Server);
         var policy = PeerPolicy.TrustDomain(context.Identity.TrustDomain);
-        return new TlsHandshake(socket, context, policy, timeout).RunAsync(HandshakeLimit.Accepting, cancellation);
+        return new TlsHandshake(socket, context, policy, timeout).RunAsync(HandshakeLimit.Accepting(socket.Loop), cancellation);
     }
 
     /// <summary>

@@ -40,10 +40,9 @@ internal sealed class ReverseProxy(ReverseProxyOptions options, ILoggerFactory l
             mesh, waypoint, new RequestTelemetry(registry, loggers, TimeProvider.System),
             new RequestSettings { Loops = options.Threads, Budget = budget });
         var group = new ListenerGroup();
-        for (var index = 0; index < options.Threads; index++)
+        _loops.AddRange(EventLoop.StartSharing(options.Threads, index => $"proxy-{index}"));
+        foreach (var loop in _loops)
         {
-            var loop = EventLoop.Start($"proxy-{index}");
-            _loops.Add(loop);
             var (path, listener) = await loop.RunAsync(() => Task.FromResult(Open(loop, group)));
             _running.Add(loop.RunAsync(() => AcceptAsync(path, listener)));
         }

@@ -116,7 +116,11 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
             logs.Factory,
             new DeltaClientMetrics(Registry),
             time: time);
-        var background = discovery?.RunAsync(stopping.Token) ?? Task.Delay(Timeout.InfiniteTimeSpan, time, stopping.Token);
+        var background = new List<Task> { new QuietCollection(time, loops).RunAsync(stopping.Token) };
+        if (discovery is not null)
+        {
+            background.Add(discovery.RunAsync(stopping.Token));
+        }
 
         // 7. Serves once all of it has come, until the end is asked for.
         try
@@ -144,7 +148,7 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
         await drain.ForceAsync();
         await cutting;
         await stopping.CancelAsync();
-        await IgnoreCancellationAsync(background);
+        await Task.WhenAll(background.Select(IgnoreCancellationAsync));
         await Task.WhenAll(loops.Select(loop => loop.DisposeAsync().AsTask()));
         Log.Stopped(_logger);
     }
@@ -162,8 +166,8 @@ internal sealed class WaypointApp(WaypointConfiguration configuration, LogOutput
     }
 
     /// <summary>Waits for a step; not beyond the wish to end, nor beyond a failure of the background work, which it has only by mistake.</summary>
-    private async Task UntilAsync(Task step, Task background) =>
-        await (await Task.WhenAny(step.WaitAsync(Quit.Token), background));
+    private async Task UntilAsync(Task step, List<Task> background) =>
+        await (await Task.WhenAny([step.WaitAsync(Quit.Token), .. background]));
 
     /// <summary>Waits for the first certificate, however often it takes.</summary>
     private async Task CertificateAsync(CertificateStore certificates)

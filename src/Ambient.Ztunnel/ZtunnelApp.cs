@@ -84,7 +84,7 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
             configuration, Mesh, new LocalWorkloads(Mesh, time), certificates, telemetry, Budget, _logger);
         using var policies = new PolicyWatch(Mesh, loops, time);
         using var pods = new PodProxies(plane, loops, podsReady, new PodMetrics(Registry), logs.Factory.CreateLogger("inpod"));
-        var background = new List<Task> { policies.RunAsync(stopping.Token) };
+        var background = new List<Task> { policies.RunAsync(stopping.Token), new QuietCollection(time, [.. loops.Select(data => data.Loop)]).RunAsync(stopping.Token) };
 
         // 5. Pages for people and probes.
         var dump = new ConfigDump(configuration, Mesh, certificates, pods.Snapshot);
@@ -117,7 +117,6 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
             await Task.WhenAny(discovery?.Synced ?? Task.CompletedTask, Task.Delay(Timeout.Infinite, Quit.Token), FailureAsync(background));
             if (!Quit.IsCancellationRequested)
             {
-                GiveBackWhatReadingLeft();
                 meshReady.Ready();
                 dedicated = await StartPodsAsync(plane, loops, pods, background, podsReady, stopping.Token);
                 proxyReady.Ready();
@@ -139,19 +138,6 @@ internal sealed class ZtunnelApp(ZtunnelConfiguration configuration, LogOutput l
         await Task.WhenAll(background.Select(IgnoreCancellationAsync));
         await Task.WhenAll(loops.Select(data => data.Loop.DisposeAsync().AsTask()));
         Log.Stopped(_logger);
-    }
-
-    /// <summary>
-    /// Reading a large mesh leaves two to three times its size behind, and an idle proxy allocates nothing that would make the collector
-    /// look: 1,343 bytes of a workload stayed resident, 540 do. Now, as nobody waits for a loop yet.
-    /// </summary>
-    private static void GiveBackWhatReadingLeft()
-    {
-        const long Worthwhile = 32L << 20; // some 10,000 workloads; a collection of less would cost more start-up than it gives back
-        if (GC.GetTotalAllocatedBytes() > Worthwhile)
-        {
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        }
     }
 
     private static async Task IgnoreCancellationAsync(Task task)

@@ -54,6 +54,9 @@ internal sealed class RecordBuffer
         return buffer;
     }
 
+    /// <summary>Leaves what this thread keeps for reuse to the collector.</summary>
+    public static void Forget() => (_small, _large) = (null, null);
+
     public void Hold() => _holders++;
 
     public void Release()

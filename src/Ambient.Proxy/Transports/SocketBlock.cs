@@ -55,6 +55,9 @@ internal sealed class SocketBlock : ReadOnlySequenceSegment<byte>
         return block;
     }
 
+    /// <summary>Leaves what this thread keeps for reuse to the collector.</summary>
+    public static void Forget() => (_small, _large) = (null, null);
+
     public void Commit(int count)
     {
         Filled += count;

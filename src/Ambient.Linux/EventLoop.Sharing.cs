@@ -32,6 +32,7 @@ public sealed partial class EventLoop
     private EventLoop? _host;
     private int _watchedBy;
     private bool _isTouched;
+    private bool _hasWaited;
     private long _loadSince;
     private long _loadUsed;
     private double _load;
@@ -145,9 +146,12 @@ public sealed partial class EventLoop
         Volatile.Write(ref _load, (used - _loadUsed) / (elapsed * 1e6));
         Volatile.Write(ref _loadSince, _now);
         _loadUsed = used;
-        if (_load > Busy)
+        var isBusy = _load > Busy || !_hasWaited; // one that never came to wait is, even where others keep it from its core
+        _hasWaited = false;
+        if (isBusy)
         {
             SendAway((_guests.Count + 1) / 2);
+            return true;
         }
 
         return _host is not { } host || _load + host.RecentLoad(_now) >= Quiet || !TryGoBackTo(host);

@@ -270,6 +270,7 @@ public sealed partial class EventLoop : IAsyncDisposable
             }
         }
 
+        _hasWaited = true;
         return -1;
     }
 

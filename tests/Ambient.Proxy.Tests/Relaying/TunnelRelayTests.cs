@@ -151,13 +151,24 @@ public class TunnelRelayTests : RelayPath, IAsyncLifetime
         const int Chunk = 1_000_000;
         var data = new byte[Chunk];
         await MoveAsync(10);
-        var (before, chunksBefore) = await LoopAllocationsAsync(way);
-        await MoveAsync(200);
-        var (after, chunksAfter) = await LoopAllocationsAsync(way);
-        var chunks = chunksAfter - chunksBefore;
+        // Buffers join their pools while more are in flight than ever before, a quarter of a megabyte each; what is of each chunk comes every time.
+        var (allocated, chunks) = await MeasureAsync();
+        for (var again = 0; again < 5 && allocated > chunks * 12; again++)
+        {
+            (allocated, chunks) = await MeasureAsync();
+        }
+
         Assert.True(chunks > 1000, $"{chunks} chunks");
-        // The smallest object has 24 bytes: half of that for each chunk allows the measuring itself and a buffer that joins its pool.
-        Assert.InRange(after - before, 0, chunks * 12);
+        // The smallest object has 24 bytes: half of that for each chunk allows the measuring itself.
+        Assert.InRange(allocated, 0, chunks * 12);
+
+        async Task<(long Allocated, long Chunks)> MeasureAsync()
+        {
+            var (before, chunksBefore) = await LoopAllocationsAsync(way);
+            await MoveAsync(200);
+            var (after, chunksAfter) = await LoopAllocationsAsync(way);
+            return (after - before, chunksAfter - chunksBefore);
+        }
 
         async Task MoveAsync(int times)
         {

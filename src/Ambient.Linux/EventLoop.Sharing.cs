@@ -5,7 +5,7 @@ namespace Ambient.Linux;
 /// <summary>
 /// Loops that share a thread while one has time for all. A thread that sleeps has to be woken for each message, which costs as much as
 /// carrying it; one that does the work of two finds more of it at each waking. So a group begins on the thread of its first
-/// loop, the host; when that is busy, half of the others, its guests, get threads of their own, and each comes back when both
+/// loop, the host; when that is busy, or never comes to wait because others keep it from its core, half of the others, its guests, get threads of their own, and each comes back when both
 /// are quiet. A loop has one thread at a time and changes it between two turns, so for what runs on it nothing is different.
 /// What a guest watches, the host's epoll reports: to wait costs what it costs with one loop, and to move, two system calls a descriptor.
 /// </summary>
@@ -14,7 +14,7 @@ public sealed partial class EventLoop
     /// <summary>How long a host's load is measured before it is judged: a few scheduler slices.</summary>
     private const int HostWindowMilliseconds = 50;
 
-    /// <summary>The same of a loop that has left: long enough for the moves of ten thousand connections, 10 ms each way, to be few.</summary>
+    /// <summary>The same of a loop that has left: long enough for moves, two system calls for each connection and way, to be few.</summary>
     private const int GuestWindowMilliseconds = 200;
 
     /// <summary>Share of a core from which on a host's thread is busy: streams at full speed need more of it, messages on a busy machine less (measured).</summary>
@@ -146,7 +146,7 @@ public sealed partial class EventLoop
         Volatile.Write(ref _load, (used - _loadUsed) / (elapsed * 1e6));
         Volatile.Write(ref _loadSince, _now);
         _loadUsed = used;
-        var isBusy = _load > Busy || !_hasWaited; // one that never came to wait is, even where others keep it from its core
+        var isBusy = _load > Busy || !_hasWaited;
         _hasWaited = false;
         if (isBusy)
         {

@@ -7,7 +7,7 @@ namespace Ambient.Proxy;
 /// <summary>
 /// Gives memory back once a proxy has become quiet. Reading a large mesh leaves two to three times its size behind, and a burst of connections the
 /// garbage of setting them up; a proxy that then is idle, or only carries bytes, allocates nothing that would make the collector look. A collection
-/// stops all threads for 10 to 50 ms, so it waits until hardly anything is done, and comes only after much was allocated.
+/// stops all threads while it lasts, so it waits until hardly anything is done, and comes only after much was allocated.
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="loops">Whose spare buffers go as well.</param>

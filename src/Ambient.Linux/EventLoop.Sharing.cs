@@ -5,8 +5,8 @@ namespace Ambient.Linux;
 /// <summary>
 /// Loops that share a thread while one has time for all. A thread that sleeps has to be woken for each message, which costs as much as
 /// carrying it; one that does the work of two finds more of it at each waking. So a group begins on the thread of its first
-/// loop, the host; when that is busy, or never comes to wait because others keep it from its core, half of the others, its guests, get threads of their own, and each comes back when both
-/// are quiet. A loop has one thread at a time and changes it between two turns, so for what runs on it nothing is different.
+/// loop, the host; when that is busy, or never comes to wait because others keep it from its core, half of the others, its
+/// guests, get threads of their own, and each comes back when both are quiet. A loop has one thread at a time and changes it between two turns, so for what runs on it nothing is different.
 /// What a guest watches, the host's epoll reports: to wait costs what it costs with one loop, and to move, two system calls a descriptor.
 /// </summary>
 public sealed partial class EventLoop
